@@ -1,0 +1,3 @@
+//! Resilience experiments as ordinary Rust tests: are we still up when nodes die?
+pub mod model;
+pub mod simulation;

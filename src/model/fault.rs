@@ -1,0 +1,218 @@
+//! Node failure as data: which nodes, and how they fail.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::simulation::random::Stream;
+
+/// How a node fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The instance is terminated: the machine is gone for good and the cloud deletes the node object once it is NotReady.
+    Terminate,
+    /// Power cut: the machine stops at once, the node object stays.
+    Kill,
+    /// The node object is deleted while the machine runs on.
+    Delete,
+}
+
+impl Mode {
+    /// The name in commands and reports: `terminate-nodes`, `kill-nodes`, `delete-nodes`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "terminate-nodes",
+            Self::Kill => "kill-nodes",
+            Self::Delete => "delete-nodes",
+        }
+    }
+}
+
+/// Which nodes fail, of those that run workloads (no control plane).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// This share of the nodes, 1 to 100, chosen by the seed; the profile says how it is rounded.
+    Percent(u8),
+    /// This many nodes, at least 1, chosen by the seed.
+    Count(u32),
+    /// The node of this name.
+    Name(String),
+    /// Every node that carries this label.
+    Label(String, String),
+    /// Every node in this zone (label `topology.kubernetes.io/zone`).
+    Zone(String),
+}
+
+/// A node failure: mode, selection and seed. Made by [`NodeFailure::terminate`] and its siblings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeFailure {
+    /// How.
+    pub mode: Mode,
+    /// Which.
+    pub selection: Selection,
+    /// The seed of the choice; without one the cluster's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+}
+
+/// A mode that still lacks its targets; it is not yet a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a node failure needs its targets: .percent(40), .count(2), .name(..), .label(.., ..) or .zone(..)"]
+pub struct Untargeted(Mode);
+
+impl NodeFailure {
+    /// Instances are terminated, as by AWS FIS `aws:eks:terminate-nodegroup-instances`.
+    pub const fn terminate() -> Untargeted {
+        Untargeted(Mode::Terminate)
+    }
+
+    /// Power cut.
+    pub const fn kill() -> Untargeted {
+        Untargeted(Mode::Kill)
+    }
+
+    /// The node object is deleted, the machine lives.
+    pub const fn delete() -> Untargeted {
+        Untargeted(Mode::Delete)
+    }
+
+    /// A mode known at run time only.
+    pub const fn mode(mode: Mode) -> Untargeted {
+        Untargeted(mode)
+    }
+
+    /// Chooses the victims with this seed instead of the cluster's.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+}
+
+impl Untargeted {
+    /// A share of the nodes in percent, 1 to 100. Another number is refused when the experiment starts.
+    #[must_use]
+    pub const fn percent(self, percent: u8) -> NodeFailure {
+        self.select(Selection::Percent(percent))
+    }
+
+    /// This many nodes.
+    #[must_use]
+    pub const fn count(self, count: u32) -> NodeFailure {
+        self.select(Selection::Count(count))
+    }
+
+    /// The node of this name.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> NodeFailure {
+        self.select(Selection::Name(name.into()))
+    }
+
+    /// Every node with this label.
+    #[must_use]
+    pub fn label(self, key: impl Into<String>, value: impl Into<String>) -> NodeFailure {
+        self.select(Selection::Label(key.into(), value.into()))
+    }
+
+    /// Every node of a zone.
+    #[must_use]
+    pub fn zone(self, zone: impl Into<String>) -> NodeFailure {
+        self.select(Selection::Zone(zone.into()))
+    }
+
+    const fn select(self, selection: Selection) -> NodeFailure {
+        NodeFailure { mode: self.0, selection, seed: None }
+    }
+}
+
+/// How a percentage becomes a number of nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rounding {
+    /// Down: 40 % of 8 is 3, of 3 is 1. How FIS rounds is not documented; its PERCENT() targets are documented as rounding down.
+    #[default]
+    Floor,
+    /// To the nearest: 40 % of 7 is 3.
+    Nearest,
+}
+
+/// A node as the choice sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Why no victims could be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// A percentage outside 1..=100.
+    #[error("{0} percent of the nodes: expected 1 to 100")]
+    Percent(u8),
+    /// More nodes asked for than there are.
+    #[error("{wanted} nodes to fail, but the cluster has {have} that run workloads: ask for fewer")]
+    TooMany {
+        /// Asked for.
+        wanted: u32,
+        /// There are.
+        have: usize,
+    },
+    /// Nothing matched. Zero targets are refused: a fault that hits nothing proves nothing.
+    #[error("no node matches {0}: a fault without targets proves nothing; look at `kubectl get nodes --show-labels`")]
+    Nothing(String),
+}
+
+/// The victims, by name in order, of `candidates` (which need not be sorted).
+///
+/// # Errors
+/// When the selection is out of range or matches no node.
+pub fn choose(fault: &NodeFailure, candidates: &[Candidate], rounding: Rounding, seed: u64) -> Result<Vec<String>, SelectError> {
+    let mut names: Vec<&str> = candidates.iter().map(|node| node.name.as_str()).collect();
+    names.sort_unstable();
+    let wanted = match &fault.selection {
+        Selection::Percent(percent) => {
+            if !(1..=100).contains(percent) {
+                return Err(SelectError::Percent(*percent));
+            }
+            let hundredths = names.len() * usize::from(*percent);
+            match rounding {
+                Rounding::Floor => hundredths / 100,
+                Rounding::Nearest => (hundredths + 50) / 100,
+            }
+        }
+        Selection::Count(count) => {
+            if *count as usize > names.len() {
+                return Err(SelectError::TooMany { wanted: *count, have: names.len() });
+            }
+            *count as usize
+        }
+        Selection::Name(name) => return matching(candidates, &format!("the name `{name}`"), |node| node.name == *name),
+        Selection::Label(key, value) => {
+            return matching(candidates, &format!("the label `{key}={value}`"), |node| node.labels.get(key) == Some(value));
+        }
+        Selection::Zone(zone) => {
+            return matching(candidates, &format!("the zone `{zone}`"), |node| node.labels.get(ZONE) == Some(zone));
+        }
+    };
+    if wanted == 0 {
+        return Err(SelectError::Nothing(format!("{:?} of {} nodes", fault.selection, names.len())));
+    }
+    Stream::new(fault.seed.unwrap_or(seed), "fault/victims").shuffle(&mut names);
+    names.truncate(wanted);
+    names.sort_unstable();
+    Ok(names.into_iter().map(str::to_owned).collect())
+}
+
+/// The label that names a node's zone (kubernetes.io, well-known labels).
+pub const ZONE: &str = "topology.kubernetes.io/zone";
+
+fn matching(candidates: &[Candidate], what: &str, test: impl Fn(&Candidate) -> bool) -> Result<Vec<String>, SelectError> {
+    let mut names: Vec<String> = candidates.iter().filter(|node| test(node)).map(|node| node.name.clone()).collect();
+    names.sort_unstable();
+    if names.is_empty() { Err(SelectError::Nothing(what.to_owned())) } else { Ok(names) }
+}
