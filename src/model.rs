@@ -1,8 +1,10 @@
-//! Plain data: application, journey, fault, experiment, profile and the format of a history.
+//! Plain data: application, journey, fault, experiment, profile, time, chance, and the format of a history.
 
 pub mod application;
 pub mod experiment;
 pub mod fault;
 pub mod history;
 pub mod journey;
+pub mod random;
+pub mod time;
 pub mod units;

@@ -1,5 +1,4 @@
 //! The simulation core: a pure, deterministic discrete-event model of a Kubernetes cluster under load.
 
+pub mod api;
 pub mod fabric;
-pub mod random;
-pub mod time;

@@ -1,0 +1,188 @@
+//! What a Kubernetes API server needs of the core: objects read as JSON, a log of changes, and commands.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+/// Labels or annotations.
+pub type Labels = BTreeMap<String, String>;
+
+/// A resource that the cluster serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Resource {
+    /// API group; empty for the core group.
+    pub group: &'static str,
+    /// API version, for example `v1`.
+    pub version: &'static str,
+    /// Plural name in paths, for example `deployments`.
+    pub plural: &'static str,
+    /// Kind, for example `Deployment`.
+    pub kind: &'static str,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// Whether it has a `status` subresource.
+    pub status: bool,
+    /// Whether the simulation acts on it; otherwise its objects are stored and have no effect.
+    pub modelled: bool,
+}
+
+impl Resource {
+    /// `v1`, or `apps/v1`.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+}
+
+/// One object at one version: cheap to clone, projected to JSON when read.
+#[derive(Clone, Debug)]
+pub struct ApiObject {
+    /// Its resource.
+    pub resource: &'static Resource,
+    /// Its `metadata.resourceVersion`.
+    pub version: u64,
+    /// Its namespace, when it has one.
+    pub namespace: Option<Arc<str>>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its labels.
+    pub labels: Arc<Labels>,
+    /// The rest.
+    pub body: Arc<dyn Project>,
+}
+
+/// Something that reads as a Kubernetes object.
+pub trait Project: std::fmt::Debug + Send + Sync {
+    /// The whole object as JSON, `apiVersion`, `kind` and `metadata` included.
+    fn project(&self) -> Value;
+}
+
+/// One change of one object.
+#[derive(Clone, Debug)]
+pub struct ApiChange {
+    /// The version that the change made; every change of the cluster has its own, and they rise.
+    pub version: u64,
+    /// The object after the change (for a deletion: its last state, at the deletion's version).
+    pub object: ApiObject,
+    /// The object before the change; `None` when it was created.
+    pub before: Option<ApiObject>,
+    /// Whether the change removed the object.
+    pub deleted: bool,
+}
+
+/// The changes after a version are no longer all known: HTTP 410.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expired {
+    /// The oldest version from which changes are known.
+    pub oldest: u64,
+}
+
+/// Which part of an object an update writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Everything but the status.
+    Main,
+    /// The status alone.
+    Status,
+}
+
+/// How an object is deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteOptions {
+    /// `gracePeriodSeconds`.
+    pub grace: Option<u64>,
+    /// `preconditions.uid`.
+    pub uid: Option<String>,
+    /// `preconditions.resourceVersion`.
+    pub version: Option<String>,
+    /// `propagationPolicy: Orphan`: dependents stay.
+    pub orphan: bool,
+}
+
+/// Why a command was refused. The message is the one that Kubernetes gives, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// 404.
+    #[error("{plural} \"{name}\" not found")]
+    NotFound {
+        /// Plural name, with its group: `deployments.apps`.
+        plural: String,
+        /// Object name.
+        name: String,
+    },
+    /// 409, reason AlreadyExists.
+    #[error("{plural} \"{name}\" already exists")]
+    AlreadyExists {
+        /// Plural name, with its group.
+        plural: String,
+        /// Object name.
+        name: String,
+    },
+    /// 409, reason Conflict.
+    #[error("Operation cannot be fulfilled on {plural} \"{name}\": {why}")]
+    Conflict {
+        /// Plural name, with its group.
+        plural: String,
+        /// Object name.
+        name: String,
+        /// What differs.
+        why: String,
+    },
+    /// 422: valid JSON of the kind, but a field's value is not allowed.
+    #[error("{kind} \"{name}\" is invalid: {}", causes.iter().map(|(field, why)| format!("{field}: {why}")).collect::<Vec<_>>().join(", "))]
+    Invalid {
+        /// Kind, with its group.
+        kind: String,
+        /// Object name.
+        name: String,
+        /// Field path and what is wrong with it.
+        causes: Vec<(String, String)>,
+    },
+    /// 400: not an object of the kind.
+    #[error("{0}")]
+    BadRequest(String),
+    /// 403, for example a namespace that is being terminated.
+    #[error("{0}")]
+    Forbidden(String),
+}
+
+/// The commands and reads of an API server. `World` is the implementation.
+pub trait ApiStore {
+    /// The resources served, in a fixed order.
+    fn resources(&self) -> &'static [Resource];
+    /// The version of the newest change; at least 1.
+    fn version(&self) -> u64;
+    /// One object.
+    fn get(&self, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Option<ApiObject>;
+    /// All objects of a resource, or those of a namespace, ordered by namespace and name.
+    fn list(&self, resource: &'static Resource, namespace: Option<&str>) -> Vec<ApiObject>;
+    /// The changes of a resource after a version, in order.
+    ///
+    /// # Errors
+    /// When the log no longer reaches back so far.
+    fn changes(&self, resource: &'static Resource, after: u64) -> Result<Vec<ApiChange>, Expired>;
+    /// Creates an object. The namespace of the request is in the object already.
+    ///
+    /// # Errors
+    /// As Kubernetes refuses.
+    fn create(&mut self, resource: &'static Resource, object: Value, dry_run: bool) -> Result<ApiObject, ApiError>;
+    /// Replaces an object, or its status. A `metadata.resourceVersion` in `object` must be the stored one.
+    ///
+    /// # Errors
+    /// As Kubernetes refuses.
+    fn replace(&mut self, resource: &'static Resource, object: Value, part: Part, dry_run: bool) -> Result<ApiObject, ApiError>;
+    /// Deletes an object. Returns its last state, and whether it is gone already.
+    ///
+    /// # Errors
+    /// As Kubernetes refuses.
+    fn delete(
+        &mut self,
+        resource: &'static Resource,
+        namespace: Option<&str>,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<(ApiObject, bool), ApiError>;
+    /// The log lines of a pod's container.
+    fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>>;
+}
