@@ -68,10 +68,16 @@ fn impurities(file: &File) -> Vec<String> {
     if !PURE.contains(&layer(file)) {
         return Vec::new();
     }
+    let in_simulation = layer(file) == "simulation";
     let code = source::code(&file.text);
     let mut found: Vec<String> = source::paths(&code)
         .iter()
-        .filter(|path| is_impure(path) || is_transcendental(path) || hashes(path) && !may_hash(file))
+        .filter(|path| {
+            is_impure(path)
+                || in_simulation && is_outside(path)
+                || is_transcendental(path)
+                || hashes(path) && !may_hash(file)
+        })
         .map(|path| path.join("::"))
         .collect();
     if code.contains("static mut ") {
@@ -86,10 +92,9 @@ fn impurities(file: &File) -> Vec<String> {
     found.into_iter().map(|what| format!("{}: {what}", file.path)).collect()
 }
 
-/// A runtime, a clock of the machine, a thread, the outside, or state that outlives a world.
+/// A runtime, a clock of the machine, a thread, or state that outlives a world.
 fn is_impure(path: &[String]) -> bool {
-    const OF_STD: [&str; 6] = ["thread", "env", "fs", "net", "process", "io"];
-    const ANYWHERE: [&str; 13] = [
+    const WORDS: [&str; 13] = [
         "tokio",
         "Instant",
         "SystemTime",
@@ -104,11 +109,18 @@ fn is_impure(path: &[String]) -> bool {
         "print",
         "eprint",
     ];
-    let of_std = path[0] == "std" && path.get(1).is_some_and(|module| OF_STD.contains(&module.as_str()));
-    of_std
+    let thread = path.starts_with(&["std".to_owned(), "thread".to_owned()]);
+    thread
         || path
             .iter()
-            .any(|segment| ANYWHERE.contains(&segment.as_str()) || segment.starts_with("Atomic"))
+            .any(|segment| WORDS.contains(&segment.as_str()) || segment.starts_with("Atomic"))
+}
+
+/// The world outside of the process; a history's file is read and written in the model, so this is the simulation's alone.
+fn is_outside(path: &[String]) -> bool {
+    const SOCKETS: [&str; 4] = ["TcpListener", "TcpStream", "ToSocketAddrs", "UdpSocket"];
+    let of_std = |module: &str| path[0] == "std" && path.get(1).is_some_and(|name| name == module);
+    of_std("env") || of_std("fs") || of_std("process") || path.iter().any(|name| SOCKETS.contains(&name.as_str()))
 }
 
 /// A hash map: std's order differs from run to run, any other's is no order that a history may depend on.
@@ -267,7 +279,6 @@ fn an_impure_core_is_found() {
         "let x = y.ln();",
         "let x = f64::powf(y, 2.0);",
         "let x = y.exp() + z.sin();",
-        "let x = std::fs::read(path);",
         "println!();",
     ] {
         assert!(!impurities(&file("simulation/world.rs", text)).is_empty(), "{text}");
@@ -277,9 +288,21 @@ fn an_impure_core_is_found() {
 }
 
 #[test]
+fn a_simulation_that_looks_outside_is_found() {
+    for text in [
+        "let x = std::fs::read(path);",
+        "use std::{env, fmt};",
+        "use std::net::{Ipv4Addr, TcpStream};",
+    ] {
+        assert_eq!(impurities(&file("simulation/world.rs", text)).len(), 1, "{text}");
+        assert!(impurities(&file("model/history/file.rs", text)).is_empty(), "{text}");
+    }
+}
+
+#[test]
 fn a_pure_core_is_left_in_peace() {
     for text in [
-        "use std::time::Duration;\nuse std::sync::Arc;\nuse std::collections::{BTreeMap, BTreeSet, VecDeque};",
+        "use std::time::Duration;\nuse std::sync::Arc;\nuse std::net::Ipv4Addr;\nuse std::collections::{BTreeMap, BTreeSet, VecDeque};",
         "//! no tokio, no HashMap\nconst X: &str = \"std::thread\";",
         "let x = line.len() + log.explain();",
         "#[cfg(test)]\nmod tests { use std::collections::HashSet; }",
