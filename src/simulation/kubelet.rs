@@ -57,7 +57,8 @@ impl World {
             return;
         }
         let Some(image) = row.body.template.containers.first().map(|container| container.image.clone()) else { return };
-        let model = self.behaviour(&row.meta.namespace.clone(), &image);
+        let (namespace, app) = (row.meta.namespace.clone(), row.body.app.clone());
+        let model = self.behaviour(&namespace, &image, &app);
         let mut delay = draw(&mut self.chance.kubelets, self.profile.kubelet.start);
         if self.machines[machine.0 as usize].images.insert(image) {
             delay = delay + draw(&mut self.chance.kubelets, self.profile.kubelet.pull);
@@ -85,9 +86,9 @@ impl World {
     }
 
     /// The description of an image in a namespace, or the assumed one when that is allowed.
-    fn behaviour(&mut self, namespace: &str, image: &str) -> Option<ModelId> {
-        let found = self.network.model_of(namespace, image);
-        if found.is_some() || !self.network.has_application(namespace) || !self.assume_default {
+    fn behaviour(&mut self, namespace: &str, image: &str, app: &str) -> Option<ModelId> {
+        let found = self.network.model_for(namespace, image, app);
+        if found.is_some() || namespace == "kube-system" || !self.assume_default {
             return found;
         }
         self.assumed.insert(image.to_owned());

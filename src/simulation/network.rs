@@ -314,6 +314,12 @@ impl Network {
         all
     }
 
+    /// Whether every journey of the running load has slots in every second of `from..until`, and all of them went well.
+    #[must_use]
+    pub fn all_good(&self, from: u64, until: u64) -> bool {
+        self.tally.all_good(from, until)
+    }
+
     /// Requests, from outside and between services, and name look-ups so far.
     #[must_use]
     pub fn hops(&self) -> u64 {

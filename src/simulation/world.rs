@@ -54,6 +54,13 @@ pub struct World {
     pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
     pub(super) chance: Chance,
     pub(super) history: Vec<history::Event>,
+    /// The journeys of the running load, for the history's header.
+    pub(super) journeys: Vec<history::LoadedJourney>,
+    pub(super) load_from: Option<Time>,
+    /// Hops of loads that have ended.
+    pub(super) hops_before: u64,
+    /// Namespaces with a described application.
+    pub(super) described: BTreeSet<String>,
     pub(super) not_modelled: BTreeSet<String>,
     pub(super) assumed: BTreeSet<String>,
     pub(super) assume_default: bool,
@@ -119,6 +126,10 @@ impl World {
                 faults: Stream::new(seed, "faults"),
             },
             history: Vec::new(),
+            journeys: Vec::new(),
+            load_from: None,
+            hops_before: 0,
+            described: BTreeSet::new(),
             not_modelled: BTreeSet::new(),
             assumed: BTreeSet::new(),
             assume_default: false,
