@@ -1,0 +1,3 @@
+//! The clusters on which an experiment runs.
+
+pub mod embedded;
