@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::experiment::Plan;
 
+pub mod file;
+#[cfg(test)]
+pub(crate) mod sample;
+
 /// The version of this format. A reader refuses another one.
 pub const FORMAT: u32 = 1;
 
