@@ -84,6 +84,12 @@ pub enum AppError {
         /// What is missing: workloads, then pending pods with their reasons.
         waiting: Vec<String>,
     },
+    /// There is no built-in manifest of this name.
+    #[error("unknown manifest `{name}`: expected sockshop-demo or sockshop-demo-ha, or use App::from_manifest for a file")]
+    NoManifest {
+        /// The name asked for.
+        name: String,
+    },
     /// The application has no journey of this name.
     #[error("the application model has no journey `{name}`: it has {}", known.join(", "))]
     NoJourney {

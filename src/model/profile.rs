@@ -269,6 +269,14 @@ impl Profile {
     }
 }
 
+impl Profile {
+    /// Removes the Cluster Autoscaler and its Deployment.
+    pub fn without_autoscaler(&mut self) {
+        self.autoscaler = None;
+        self.deployments.retain(|it| it.name != "cluster-autoscaler");
+    }
+}
+
 impl Between {
     /// Both bounds as spans of cluster time.
     #[must_use]

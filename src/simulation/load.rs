@@ -1,6 +1,7 @@
 //! Load on a world: applications, journeys, and the history of a run.
 
 use super::network::InstallError;
+use super::objects::node::Readiness;
 use super::world::World;
 use crate::model::application::Application;
 use crate::model::experiment::Plan;
@@ -40,6 +41,8 @@ impl World {
             })
             .collect();
         self.load_from = Some(self.now);
+        self.recorded_from = self.history.len();
+        self.note_present();
         self.note(What::LoadStarted);
         Ok(())
     }
@@ -71,10 +74,37 @@ impl World {
         self.note(What::SteadyState { seconds, met });
     }
 
-    /// Ends the run: what is unfinished is recorded so, and the run's history comes out. `from` is the first transition that
-    /// belongs to the run.
+    /// Records the nodes and endpoints as they are: a run's history begins with them.
+    fn note_present(&mut self) {
+        let mut present = Vec::new();
+        for (_, node) in self.store.nodes.by_name(None) {
+            let name = node.meta.name.to_string();
+            let zone = self.machines[node.body.machine.0 as usize].zone.to_string();
+            present.push(What::NodeAdded { node: name.clone(), zone });
+            present.push(if node.body.ready == Readiness::True {
+                What::NodeReady { node: name }
+            } else {
+                What::NodeNotReady { node: name, status: node.body.ready.name().to_owned() }
+            });
+        }
+        for (_, service) in self.store.services.by_name(None) {
+            let slice = service.body.slice.and_then(|slice| self.store.slices.get(slice));
+            let ready = slice
+                .into_iter()
+                .flat_map(|slice| &slice.body.endpoints)
+                .filter(|endpoint| endpoint.ready)
+                .map(|endpoint| endpoint.name.to_string())
+                .collect();
+            present.push(What::Endpoints { service: service.meta.name.to_string(), ready });
+        }
+        for what in present {
+            self.note(what);
+        }
+    }
+
+    /// Ends the run: what is unfinished is recorded so, and the run's history comes out.
     #[must_use]
-    pub fn finish(&mut self, plan: &Plan, application: &str, cluster: &str, from: usize) -> History {
+    pub fn finish(&mut self, plan: &Plan, application: &str, cluster: &str) -> History {
         self.network.finish(self.now);
         let history = History {
             header: Header {
@@ -89,7 +119,7 @@ impl World {
                 not_modelled: self.not_modelled(),
                 assumed: self.assumed(),
             },
-            events: self.history[from..].to_vec(),
+            events: self.history[self.recorded_from..].to_vec(),
             seconds: self.network.drain_seconds(),
             end: Some(End { t: self.now.0, max_lag: 0, hops: self.network.hops() - self.hops_before }),
         };

@@ -57,6 +57,8 @@ pub struct World {
     /// The journeys of the running load, for the history's header.
     pub(super) journeys: Vec<history::LoadedJourney>,
     pub(super) load_from: Option<Time>,
+    /// The first transition of the running load's history.
+    pub(super) recorded_from: usize,
     /// Hops of loads that have ended.
     pub(super) hops_before: u64,
     /// Namespaces with a described application.
@@ -128,6 +130,7 @@ impl World {
             history: Vec::new(),
             journeys: Vec::new(),
             load_from: None,
+            recorded_from: 0,
             hops_before: 0,
             described: BTreeSet::new(),
             not_modelled: BTreeSet::new(),
