@@ -2,7 +2,6 @@
 
 pub(crate) mod driver;
 pub(crate) mod face;
-pub mod rehearsal;
 
 use std::sync::Arc;
 use std::time::Duration;
