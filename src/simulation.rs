@@ -3,3 +3,4 @@
 pub mod api;
 pub mod fabric;
 pub mod objects;
+pub mod scheduler;
