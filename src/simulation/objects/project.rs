@@ -36,6 +36,10 @@ fn copy(written: &Value) -> Object {
 
 /// An object of a few fields whose values are text.
 fn texts(fields: &[(&str, &str)]) -> Value {
-    Value::Object(fields.iter().map(|&(key, value)| (key.to_owned(), value.into())).collect())
+    Value::Object(
+        fields
+            .iter()
+            .map(|&(key, value)| (key.to_owned(), value.into()))
+            .collect(),
+    )
 }
-

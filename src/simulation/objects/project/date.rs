@@ -59,7 +59,11 @@ const fn civil(day: u64) -> (u64, u64, u64) {
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * of_year + 2) / 153;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
     let year = era * 400 + year_of_era + if month <= 2 { 1 } else { 0 };
     (year, month, of_year - (153 * march_month + 2) / 5 + 1)
 }

@@ -34,7 +34,12 @@ pub(super) fn object(resource: &Resource, meta: &Meta) -> Object {
 
 /// Labels or annotations as JSON.
 pub(super) fn labels(labels: &Labels) -> Value {
-    Value::Object(labels.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect())
+    Value::Object(
+        labels
+            .iter()
+            .map(|(key, value)| (key.clone(), value.as_str().into()))
+            .collect(),
+    )
 }
 
 fn metadata(resource: &Resource, meta: &Meta) -> Object {
@@ -76,7 +81,11 @@ fn metadata(resource: &Resource, meta: &Meta) -> Object {
         );
     }
     if let Some(deletion) = meta.deletion {
-        put(&mut all, "deletionTimestamp", date::seconds(deletion.at + deletion.grace));
+        put(
+            &mut all,
+            "deletionTimestamp",
+            date::seconds(deletion.at + deletion.grace),
+        );
         put(&mut all, "deletionGracePeriodSeconds", deletion.grace.0 / 1_000_000);
     }
     all

@@ -19,9 +19,21 @@ const SILENT: (&str, &str) = ("NodeStatusUnknown", "Kubelet stopped posting node
 
 /// The conditions beside `Ready`, with what a healthy kubelet says. Source: pkg/kubelet/nodestatus/setters.go.
 const PRESSURES: [(&str, &str, &str); 3] = [
-    ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-    ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    (
+        "MemoryPressure",
+        "KubeletHasSufficientMemory",
+        "kubelet has sufficient memory available",
+    ),
+    (
+        "DiskPressure",
+        "KubeletHasNoDiskPressure",
+        "kubelet has no disk pressure",
+    ),
+    (
+        "PIDPressure",
+        "KubeletHasSufficientPID",
+        "kubelet has sufficient PID available",
+    ),
 ];
 
 impl Project for Row<Node> {
@@ -76,7 +88,11 @@ fn status(meta: &Meta, node: &Node) -> Object {
         ]),
     );
     put(&mut all, "conditions", conditions(meta, node));
-    put(&mut all, "daemonEndpoints", json!({"kubeletEndpoint": {"Port": KUBELET_PORT}}));
+    put(
+        &mut all,
+        "daemonEndpoints",
+        json!({"kubeletEndpoint": {"Port": KUBELET_PORT}}),
+    );
     let uid = uid_text(meta.uid);
     let label = |name: &str, default: &str| meta.labels.get(name).map_or(default, String::as_str).to_owned();
     put(
@@ -135,13 +151,20 @@ fn conditions(meta: &Meta, node: &Node) -> Vec<Value> {
 
 /// The shortest form, as Kubernetes writes quantities: whole cores without a suffix.
 fn cpu(milli: u64) -> String {
-    if milli.is_multiple_of(1_000) { (milli / 1_000).to_string() } else { format!("{milli}m") }
+    if milli.is_multiple_of(1_000) {
+        (milli / 1_000).to_string()
+    } else {
+        format!("{milli}m")
+    }
 }
 
 /// In the largest binary unit that divides it.
 fn memory(bytes: u64) -> String {
     let units = [(30, "Gi"), (20, "Mi"), (10, "Ki")];
-    match units.iter().find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift)) {
+    match units
+        .iter()
+        .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift))
+    {
         Some((shift, suffix)) => format!("{}{suffix}", bytes >> shift),
         None => bytes.to_string(),
     }

@@ -13,7 +13,11 @@ use crate::simulation::objects::table::Row;
 impl Project for Row<Namespace> {
     fn project(&self) -> Value {
         let mut all = metadata::object(NAMESPACES, &self.meta);
-        let phase = if self.meta.deletion.is_some() { "Terminating" } else { "Active" };
+        let phase = if self.meta.deletion.is_some() {
+            "Terminating"
+        } else {
+            "Active"
+        };
         put(&mut all, "spec", json!({"finalizers": ["kubernetes"]}));
         put(&mut all, "status", json!({"phase": phase}));
         all.into()
@@ -24,7 +28,10 @@ impl Project for Row<Event> {
     fn project(&self) -> Value {
         let event = &self.body;
         let mut all = metadata::object(EVENTS, &self.meta);
-        let version = RESOURCES.iter().find(|resource| resource.kind == event.kind).map(|resource| resource.api_version());
+        let version = RESOURCES
+            .iter()
+            .find(|resource| resource.kind == event.kind)
+            .map(|resource| resource.api_version());
         let mut object = json!({"kind": event.kind, "name": &*event.name});
         if let Some(version) = version {
             object["apiVersion"] = version.into();
@@ -51,7 +58,9 @@ impl Project for Row<Event> {
 
 impl Project for Row<Stored> {
     fn project(&self) -> Value {
-        let Some(resource) = RESOURCES.get(self.body.resource) else { return Value::Null };
+        let Some(resource) = RESOURCES.get(self.body.resource) else {
+            return Value::Null;
+        };
         let mut all = copy(&self.body.rest);
         all.append(&mut metadata::object(resource, &self.meta));
         all.into()

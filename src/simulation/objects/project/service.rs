@@ -22,8 +22,12 @@ impl Project for Row<EndpointSlice> {
     fn project(&self) -> Value {
         let mut all = metadata::object(ENDPOINT_SLICES, &self.meta);
         put(&mut all, "addressType", "IPv4");
-        let endpoints: Vec<Value> =
-            self.body.endpoints.iter().map(|one| endpoint(&self.meta.namespace, one).into()).collect();
+        let endpoints: Vec<Value> = self
+            .body
+            .endpoints
+            .iter()
+            .map(|one| endpoint(&self.meta.namespace, one).into())
+            .collect();
         put(&mut all, "endpoints", endpoints);
         put(&mut all, "ports", Value::clone(&self.body.ports));
         all.into()

@@ -25,7 +25,11 @@ impl Project for Row<Deployment> {
         put_missing(&mut spec, "template", || template(&body.template));
         put_missing(&mut spec, "strategy", || strategy(body.strategy));
         put(&mut all, "spec", spec);
-        put(&mut all, "status", deployment_status(&self.meta.name, self.meta.generation, body));
+        put(
+            &mut all,
+            "status",
+            deployment_status(&self.meta.name, self.meta.generation, body),
+        );
         all.into()
     }
 }
@@ -37,7 +41,10 @@ fn strategy(strategy: Strategy) -> Value {
     };
     match strategy {
         Strategy::Recreate => json!({"type": "Recreate"}),
-        Strategy::RollingUpdate { max_surge, max_unavailable } => json!({
+        Strategy::RollingUpdate {
+            max_surge,
+            max_unavailable,
+        } => json!({
             "type": "RollingUpdate",
             "rollingUpdate": {"maxSurge": share(max_surge), "maxUnavailable": share(max_unavailable)},
         }),
@@ -63,12 +70,26 @@ fn deployment_status(name: &str, generation: u64, deployment: &Deployment) -> Ob
     put_count(&mut all, "readyReplicas", status.ready);
     put_count(&mut all, "availableReplicas", status.available);
     // What is missing counts against the pods that should be, or that are, whichever is more.
-    put_count(&mut all, "unavailableReplicas", deployment.replicas.max(status.replicas).saturating_sub(status.available));
+    put_count(
+        &mut all,
+        "unavailableReplicas",
+        deployment
+            .replicas
+            .max(status.replicas)
+            .saturating_sub(status.available),
+    );
     let may_miss = match deployment.strategy {
-        Strategy::RollingUpdate { max_surge, max_unavailable } => {
+        Strategy::RollingUpdate {
+            max_surge,
+            max_unavailable,
+        } => {
             let missing = max_unavailable.of(deployment.replicas, false);
             // Both shares rounding to nothing would stop every rollout (deployment_util.go `ResolveFenceposts`).
-            if missing == 0 && max_surge.of(deployment.replicas, true) == 0 { 1 } else { missing }
+            if missing == 0 && max_surge.of(deployment.replicas, true) == 0 {
+                1
+            } else {
+                missing
+            }
         }
         Strategy::Recreate => 0,
     };
@@ -78,12 +99,23 @@ fn deployment_status(name: &str, generation: u64, deployment: &Deployment) -> Ob
         && status.replicas == deployment.replicas
         && status.available >= deployment.replicas;
     let (available, reason, message) = if available {
-        ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
+        (
+            "True",
+            "MinimumReplicasAvailable",
+            "Deployment has minimum availability.",
+        )
     } else {
-        ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+        (
+            "False",
+            "MinimumReplicasUnavailable",
+            "Deployment does not have minimum availability.",
+        )
     };
-    let (progress, what) =
-        if done { ("NewReplicaSetAvailable", "has successfully progressed") } else { ("ReplicaSetUpdated", "is progressing") };
+    let (progress, what) = if done {
+        ("NewReplicaSetAvailable", "has successfully progressed")
+    } else {
+        ("ReplicaSetUpdated", "is progressing")
+    };
     put(
         &mut all,
         "conditions",
@@ -139,7 +171,11 @@ impl Project for Row<DaemonSet> {
         put(&mut status, "numberMisscheduled", 0);
         put(&mut status, "numberReady", counts.ready);
         put_count(&mut status, "numberAvailable", counts.ready);
-        put_count(&mut status, "numberUnavailable", counts.desired.saturating_sub(counts.ready));
+        put_count(
+            &mut status,
+            "numberUnavailable",
+            counts.desired.saturating_sub(counts.ready),
+        );
         put_count(&mut status, "updatedNumberScheduled", counts.current);
         if counts.observed > 0 {
             put(&mut status, "observedGeneration", counts.observed);

@@ -17,13 +17,28 @@ pub(super) fn spec(pod: &Pod) -> Object {
         put(&mut all, "nodeName", &**node);
     }
     put_missing(&mut all, "restartPolicy", || "Always");
-    put_missing(&mut all, "terminationGracePeriodSeconds", || template.grace.0 / 1_000_000);
+    put_missing(&mut all, "terminationGracePeriodSeconds", || {
+        template.grace.0 / 1_000_000
+    });
     put_missing(&mut all, "serviceAccountName", || "default");
     put_missing(&mut all, "enableServiceLinks", || true);
     put(&mut all, "priority", template.priority);
-    put(&mut all, "preemptionPolicy", if template.preempts { "PreemptLowerPriority" } else { "Never" });
+    put(
+        &mut all,
+        "preemptionPolicy",
+        if template.preempts {
+            "PreemptLowerPriority"
+        } else {
+            "Never"
+        },
+    );
     add_tolerations(&mut all, pod);
-    for container in all.get_mut("containers").and_then(Value::as_array_mut).into_iter().flatten() {
+    for container in all
+        .get_mut("containers")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         add_requests(container);
     }
     all
@@ -36,9 +51,9 @@ fn add_tolerations(spec: &mut Object, pod: &Pod) {
                 && toleration.effect.is_none_or(|effect| effect == Effect::NoExecute)
         })
     });
-    let mut missing = missing.map(|key| {
-        json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATION_SECONDS})
-    });
+    let mut missing = missing.map(
+        |key| json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATION_SECONDS}),
+    );
     match spec.get_mut("tolerations") {
         Some(Value::Array(tolerations)) => tolerations.extend(missing),
         _ => {
@@ -52,8 +67,12 @@ fn add_tolerations(spec: &mut Object, pod: &Pod) {
 
 /// A limit without a request is a request (pkg/apis/core/v1/defaults.go `SetDefaults_Pod`).
 fn add_requests(container: &mut Value) {
-    let Some(Value::Object(resources)) = container.get_mut("resources") else { return };
-    let Some(Value::Object(mut requests)) = resources.get("limits").cloned() else { return };
+    let Some(Value::Object(resources)) = container.get_mut("resources") else {
+        return;
+    };
+    let Some(Value::Object(mut requests)) = resources.get("limits").cloned() else {
+        return;
+    };
     if let Some(Value::Object(written)) = resources.get("requests") {
         requests.extend(written.clone());
     }

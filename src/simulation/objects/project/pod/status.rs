@@ -66,7 +66,11 @@ fn because(mut condition: Object, reason: &str, message: &str) -> Value {
 fn conditions(meta: &Meta, pod: &Pod) -> Vec<Value> {
     let mut all = Vec::with_capacity(6);
     if let Some((reason, since)) = pod.disruption {
-        all.push(because(condition("DisruptionTarget", true, since), reason, disruption_message(reason)));
+        all.push(because(
+            condition("DisruptionTarget", true, since),
+            reason,
+            disruption_message(reason),
+        ));
     }
     if let Some(started) = pod.started {
         let sandbox = pod.phase != Phase::Failed && pod.address.is_some();
@@ -78,9 +82,23 @@ fn conditions(meta: &Meta, pod: &Pod) -> Vec<Value> {
         // A container that runs is ready (probes are not modelled); where its pod is not, its node fell silent, and the
         // node lifecycle controller writes the pod's condition alone (pkg/controller/util/node MarkPodsNotReady).
         let running = matches!(pod.container, Container::Running(_)) && pod.phase == Phase::Running;
-        all.push(condition("PodReadyToStartContainers", sandbox, if sandbox { running_since } else { since }).into());
+        all.push(
+            condition(
+                "PodReadyToStartContainers",
+                sandbox,
+                if sandbox { running_since } else { since },
+            )
+            .into(),
+        );
         all.push(condition("Initialized", true, started).into());
-        for (kind, holds, since) in [("Ready", ready, since), ("ContainersReady", ready || running, if ready { since } else { running_since })] {
+        for (kind, holds, since) in [
+            ("Ready", ready, since),
+            (
+                "ContainersReady",
+                ready || running,
+                if ready { since } else { running_since },
+            ),
+        ] {
             let condition = condition(kind, holds, since);
             all.push(match () {
                 () if holds || running => condition.into(),
@@ -96,7 +114,11 @@ fn conditions(meta: &Meta, pod: &Pod) -> Vec<Value> {
     match (pod.scheduled, &pod.unschedulable) {
         (Some(since), _) => all.push(condition("PodScheduled", true, since).into()),
         (None, Some(why)) => {
-            all.push(because(condition("PodScheduled", false, meta.created), "Unschedulable", why));
+            all.push(because(
+                condition("PodScheduled", false, meta.created),
+                "Unschedulable",
+                why,
+            ));
         }
         (None, None) => {}
     }
@@ -104,7 +126,12 @@ fn conditions(meta: &Meta, pod: &Pod) -> Vec<Value> {
 }
 
 fn unready(pod: &Pod) -> String {
-    let names: Vec<&str> = pod.template.containers.iter().map(|container| container.name.as_str()).collect();
+    let names: Vec<&str> = pod
+        .template
+        .containers
+        .iter()
+        .map(|container| container.name.as_str())
+        .collect();
     format!("containers with unready status: [{}]", names.join(" "))
 }
 
@@ -129,7 +156,10 @@ fn container_status(meta: &Meta, pod: &Pod, index: usize, name: &str, image: &st
     put(&mut all, "ready", running);
     put(&mut all, "started", running);
     put(&mut all, "lastState", Object::new());
-    let ran = matches!(pod.container, Container::Running(_) | Container::Terminated(..) | Container::BackOff);
+    let ran = matches!(
+        pod.container,
+        Container::Running(_) | Container::Terminated(..) | Container::BackOff
+    );
     put(&mut all, "imageID", if ran { image } else { "" });
     // Another one after each restart, as with a real runtime.
     let id = || format!("containerd://{:024x}{:032x}{:08x}", meta.uid, index, pod.restarts);
@@ -155,9 +185,16 @@ fn container_status(meta: &Meta, pod: &Pod, index: usize, name: &str, image: &st
 fn back_off(meta: &Meta, pod: &Pod, name: &str) -> String {
     let doubled = BACK_OFF_SECONDS << pod.restarts.saturating_sub(1).min(16);
     let seconds = doubled.min(LONGEST_BACK_OFF_SECONDS);
-    let length = if seconds < 60 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) };
+    let length = if seconds < 60 {
+        format!("{seconds}s")
+    } else {
+        format!("{}m{}s", seconds / 60, seconds % 60)
+    };
     let (pod, namespace) = (&meta.name, &meta.namespace);
-    format!("back-off {length} restarting failed container={name} pod={pod}_{namespace}({})", uid_text(meta.uid))
+    format!(
+        "back-off {length} restarting failed container={name} pod={pod}_{namespace}({})",
+        uid_text(meta.uid)
+    )
 }
 
 /// `qosClass`. Source: pkg/apis/core/v1/helper/qos/qos.go `ComputePodQOS`.
@@ -165,7 +202,12 @@ fn quality(spec: &Object) -> &'static str {
     let mut any = false;
     let mut guaranteed = true;
     for container in spec.get("containers").and_then(Value::as_array).into_iter().flatten() {
-        let of = |list: &str, name: &str| container.get("resources").and_then(|all| all.get(list)).and_then(|all| all.get(name));
+        let of = |list: &str, name: &str| {
+            container
+                .get("resources")
+                .and_then(|all| all.get(list))
+                .and_then(|all| all.get(name))
+        };
         for name in ["cpu", "memory"] {
             let (request, limit) = (of("requests", name), of("limits", name));
             any |= request.is_some() || limit.is_some();
