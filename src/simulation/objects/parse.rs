@@ -9,7 +9,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::meta::Meta;
-use super::resources::RESOURCES;
 use crate::simulation::api::{ApiError, Resource};
 
 mod causes;
@@ -22,9 +21,9 @@ mod service;
 mod update;
 mod workload;
 
-pub use other::{NodeWrite, endpoint_slice, event, lease, namespace, node, node_creation, stored};
+pub use other::{endpoint_slice, event, lease, namespace, node, stored};
 pub use pod::{pod, set_priority};
-pub use service::{NODE_PORTS, ServiceDraft, service};
+pub use service::{NODE_PORTS, service};
 pub use update::{
     check_update_daemon_set, check_update_deployment, check_update_pod, check_update_replica_set, check_update_service,
 };
@@ -138,9 +137,4 @@ fn full_kind(resource: &Resource) -> String {
 fn accept<T>(resource: &Resource, meta: Meta, causes: Causes, body: T) -> Result<(Meta, T), ApiError> {
     causes.check(resource, &meta)?;
     Ok((meta, body))
-}
-
-/// The resource of this index, if it is one of those kept as written.
-fn stored_resource(index: usize) -> Option<&'static Resource> {
-    RESOURCES.get(index).filter(|_| index >= super::resources::FIRST_STORED)
 }

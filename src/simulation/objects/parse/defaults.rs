@@ -153,8 +153,16 @@ pub(super) fn service(spec: &mut core::ServiceSpec) {
     if spec.type_.as_deref() == Some("LoadBalancer") {
         default(&mut spec.allocate_load_balancer_node_ports, || true);
     }
+    // Two fields of one meaning: either stands for both.
+    spec.cluster_ip = spec.cluster_ip.take().filter(|address| !address.is_empty());
+    match (&spec.cluster_ip, spec.cluster_ips.as_ref().and_then(|all| all.first())) {
+        (Some(address), None) => spec.cluster_ips = Some(vec![address.clone()]),
+        (None, Some(address)) => spec.cluster_ip = Some(address.clone()),
+        _ => {}
+    }
     for port in spec.ports.iter_mut().flatten() {
         word(&mut port.protocol, "TCP");
+        port.node_port = port.node_port.filter(|&port| port != 0);
         match &port.target_port {
             None | Some(IntOrString::Int(0)) => port.target_port = Some(IntOrString::Int(port.port)),
             Some(IntOrString::String(name)) if name.is_empty() => port.target_port = Some(IntOrString::Int(port.port)),

@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::causes::Causes;
 use super::names::Rule;
-use super::{accept, metadata, read, stored_resource};
-use crate::simulation::api::ApiError;
+use super::{accept, metadata, read};
+use crate::simulation::api::{ApiError, Resource};
 use crate::simulation::objects::meta::Meta;
 use crate::simulation::objects::node::Lease;
 use crate::simulation::objects::project::date;
-use crate::simulation::objects::resources::{LEASES, NAMESPACES, NODES};
+use crate::simulation::objects::resources::{self, FIRST_STORED, LEASES, NAMESPACES, NODES};
 use crate::simulation::objects::service::EndpointSlice;
 use crate::simulation::objects::store::Namespace;
 use crate::simulation::objects::stored::{Event, Stored};
@@ -38,20 +38,11 @@ pub fn namespace(object: &Value) -> Result<(Meta, Namespace), ApiError> {
     accept(NAMESPACES, meta, causes, Namespace)
 }
 
-/// What a user may write of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeWrite {
-    /// `spec.unschedulable`: cordoned.
-    pub unschedulable: bool,
-    /// Its taints.
-    pub taints: Vec<Taint>,
-}
-
-/// An update of a Node: labels and annotations in the metadata, the rest in a [`NodeWrite`].
+/// An update of a Node, as far as a user may write it: metadata, taints, and whether it is unschedulable (cordoned).
 ///
 /// # Errors
 /// BadRequest when it is no Node, Invalid when a field's value is not allowed.
-pub fn node(object: &Value) -> Result<(Meta, NodeWrite), ApiError> {
+pub fn node(object: &Value) -> Result<(Meta, Vec<Taint>, bool), ApiError> {
     let written: core::Node = read(NODES, object)?;
     let mut causes = Causes::default();
     let meta = metadata::meta(NODES, &written.metadata, Rule::Subdomain, &mut causes);
@@ -83,24 +74,8 @@ pub fn node(object: &Value) -> Result<(Meta, NodeWrite), ApiError> {
             effect,
         });
     }
-    accept(
-        NODES,
-        meta,
-        causes,
-        NodeWrite {
-            unschedulable: spec.unschedulable.unwrap_or(false),
-            taints,
-        },
-    )
-}
-
-/// The answer to a user who creates a node.
-#[must_use]
-pub fn node_creation(name: &str) -> ApiError {
-    ApiError::Forbidden(format!(
-        "nodes \"{name}\" is forbidden: nodes of the simulated cluster register themselves when their machines start; \
-         ask the cluster for more machines instead"
-    ))
+    causes.check(NODES, &meta)?;
+    Ok((meta, taints, spec.unschedulable.unwrap_or(false)))
 }
 
 /// A Lease. Of its times, the one of renewal is kept.
@@ -152,14 +127,15 @@ fn only_the_cluster(plural: &str, object: &Value) -> ApiError {
     ))
 }
 
-/// An object of a kind that is kept as written; `resource` is its index among the served resources.
+/// An object of a kind that is kept as written.
 ///
 /// # Errors
 /// BadRequest when it is no object of this kind, Invalid when its metadata is not allowed.
-pub fn stored(resource: usize, object: &Value) -> Result<(Meta, Stored), ApiError> {
-    let Some(kind) = stored_resource(resource) else {
+pub fn stored(kind: &Resource, object: &Value) -> Result<(Meta, Stored), ApiError> {
+    let Some(resource) = resources::index(kind).filter(|&index| index >= FIRST_STORED) else {
         return Err(ApiError::BadRequest(format!(
-            "resource {resource} is not one that is stored as written"
+            "{} are not among the objects that are kept as written",
+            kind.plural
         )));
     };
     // The metadata is all that is read, but a wrong kind or version is refused as for the others.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::causes::Causes;
 use super::names::{Rule, port_fault};
 use super::{accept, defaults, metadata, read};
-use crate::simulation::api::{ApiError, Labels};
+use crate::simulation::api::ApiError;
 use crate::simulation::fabric::ServiceId;
 use crate::simulation::objects::meta::Meta;
 use crate::simulation::objects::resources::SERVICES;
@@ -21,104 +21,12 @@ use crate::simulation::objects::service::Service;
 /// The node ports that may be given. Source: kube-apiserver `--service-node-port-range`.
 pub const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
 
-/// A Service that still waits for its address, node ports and number.
-#[derive(Clone, Debug)]
-pub struct ServiceDraft {
-    /// Its specification with defaults.
-    pub(super) spec: core::ServiceSpec,
-    /// Pods with these labels are its endpoints.
-    pub selector: Arc<Labels>,
-}
-
-impl ServiceDraft {
-    /// Whether a cluster address must be chosen for it: it may have one, and names none itself.
-    #[must_use]
-    pub fn needs_address(&self) -> bool {
-        !self.is_external_name() && self.spec.cluster_ip.as_deref().is_none_or(str::is_empty)
-    }
-
-    /// The cluster address that it names itself.
-    #[must_use]
-    pub fn address(&self) -> Option<Ipv4Addr> {
-        self.spec.cluster_ip.as_deref().and_then(|address| address.parse().ok())
-    }
-
-    /// The node ports that it names itself.
-    pub fn node_ports(&self) -> impl Iterator<Item = u16> {
-        self.ports()
-            .filter_map(|port| port.node_port)
-            .filter(|&port| port != 0)
-            .filter_map(|port| u16::try_from(port).ok())
-    }
-
-    /// How many node ports must be chosen for it.
-    #[must_use]
-    pub fn missing_node_ports(&self) -> usize {
-        if self.has_node_ports() {
-            self.ports().filter(|port| port.node_port.unwrap_or(0) == 0).count()
-        } else {
-            0
-        }
-    }
-
-    /// The Service with what was chosen for it.
-    ///
-    /// # Errors
-    /// BadRequest when it cannot be written as JSON.
-    pub fn finish(
-        mut self,
-        id: ServiceId,
-        address: Option<Ipv4Addr>,
-        node_ports: impl IntoIterator<Item = u16>,
-    ) -> Result<Service, ApiError> {
-        if self.needs_address() {
-            self.spec.cluster_ip = address.map(|address| address.to_string());
-        }
-        if !self.is_external_name() {
-            self.spec.cluster_ips = self.spec.cluster_ip.clone().map(|address| vec![address]);
-        }
-        if self.has_node_ports() {
-            let missing = self
-                .spec
-                .ports
-                .iter_mut()
-                .flatten()
-                .filter(|port| port.node_port.unwrap_or(0) == 0);
-            for (port, chosen) in missing.zip(node_ports) {
-                port.node_port = Some(i32::from(chosen));
-            }
-        }
-        let spec = serde_json::to_value(&self.spec).map_err(|error| ApiError::BadRequest(error.to_string()))?;
-        Ok(Service {
-            spec: spec.into(),
-            selector: self.selector,
-            id,
-            slice: None,
-        })
-    }
-
-    pub(super) fn is_external_name(&self) -> bool {
-        self.spec.type_.as_deref() == Some("ExternalName")
-    }
-
-    pub(super) fn has_node_ports(&self) -> bool {
-        match self.spec.type_.as_deref() {
-            Some("NodePort") => true,
-            Some("LoadBalancer") => self.spec.allocate_load_balancer_node_ports != Some(false),
-            _ => false,
-        }
-    }
-
-    fn ports(&self) -> impl Iterator<Item = &core::ServicePort> {
-        self.spec.ports.iter().flatten()
-    }
-}
-
-/// A Service. Its address, node ports and number are for the caller to choose: see [`ServiceDraft`].
+/// A Service as written. Its number, its cluster address (unless it names one, or is headless, or has none) and the node
+/// ports that it does not name are for the caller to fill in, as is its EndpointSlice.
 ///
 /// # Errors
 /// BadRequest when it is no Service, Invalid when a field's value is not allowed.
-pub fn service(object: &Value) -> Result<(Meta, ServiceDraft), ApiError> {
+pub fn service(object: &Value) -> Result<(Meta, Service), ApiError> {
     let written: core::Service = read(SERVICES, object)?;
     let mut causes = Causes::default();
     let meta = metadata::meta(SERVICES, &written.metadata, Rule::Label1035, &mut causes);
@@ -127,7 +35,18 @@ pub fn service(object: &Value) -> Result<(Meta, ServiceDraft), ApiError> {
     let selector = Arc::new(spec.selector.clone().unwrap_or_default());
     metadata::labels("spec.selector", Some(&selector), &mut causes);
     check(&spec, &mut causes);
-    accept(SERVICES, meta, causes, ServiceDraft { spec, selector })
+    let spec = Arc::new(serde_json::to_value(&spec).map_err(|error| ApiError::BadRequest(error.to_string()))?);
+    accept(
+        SERVICES,
+        meta,
+        causes,
+        Service {
+            spec,
+            selector,
+            id: ServiceId(u32::MAX),
+            slice: None,
+        },
+    )
 }
 
 /// Source: pkg/apis/core/validation/validation.go `ValidateService`.
@@ -144,6 +63,11 @@ fn check(spec: &core::ServiceSpec, causes: &mut Causes) {
         &["ClientIP", "None"],
     );
     let address = spec.cluster_ip.as_deref().unwrap_or_default();
+    if let Some(first) = spec.cluster_ips.as_ref().and_then(|all| all.first())
+        && first != address
+    {
+        causes.invalid("spec.clusterIPs[0]", first.as_str(), "must match `clusterIP`");
+    }
     let headless = address == "None";
     if kind == "ExternalName" {
         if spec.external_name.as_deref().is_none_or(str::is_empty) {

@@ -1,12 +1,10 @@
 //! What an update may not change.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::causes::Causes;
-use super::service::ServiceDraft;
 use crate::simulation::api::{ApiError, Project, Resource};
 use crate::simulation::objects::pod::Pod;
 use crate::simulation::objects::resources::{DAEMON_SETS, DEPLOYMENTS, PODS, REPLICA_SETS, SERVICES};
@@ -125,56 +123,21 @@ fn spec(pod: &Row<Pod>) -> Value {
     pod.project().get_mut("spec").map(Value::take).unwrap_or_default()
 }
 
-/// A Service's cluster address stays. Address and node ports that the update leaves out are taken over from the old one
+/// A Service's cluster address stays. An update may leave it out: the caller then keeps the old one, and the node ports
 /// (pkg/registry/core/service/storage `patchAllocatedValues`).
 ///
 /// # Errors
 /// Invalid.
-pub fn check_update_service(old: &Row<Service>, new: &mut ServiceDraft) -> Result<(), ApiError> {
+pub fn check_update_service(old: &Row<Service>, new: &Service) -> Result<(), ApiError> {
     let mut causes = Causes::default();
-    let before = &*old.body.spec;
-    let had_address = before.get("type").and_then(Value::as_str) != Some("ExternalName");
-    if had_address && !new.is_external_name() {
-        let address = before.get("clusterIP").and_then(Value::as_str).unwrap_or_default();
-        if new.needs_address() {
-            new.spec.cluster_ip = Some(address.to_owned()).filter(|address| !address.is_empty());
-        } else if new.spec.cluster_ip.as_deref() != Some(address)
-            && (address == "None" || address.parse::<Ipv4Addr>().is_ok())
-        {
-            causes.invalid(
-                "spec.clusterIPs[0]",
-                json!([new.spec.cluster_ip]),
-                "may not change once set",
-            );
-        }
-    }
-    if new.has_node_ports() {
-        let ports = before
-            .get("ports")
-            .and_then(Value::as_array)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        let mut taken: Vec<i32> = new.node_ports().map(i32::from).collect();
-        for port in new
-            .spec
-            .ports
-            .iter_mut()
-            .flatten()
-            .filter(|port| port.node_port.unwrap_or(0) == 0)
-        {
-            let same = ports.iter().find(|other| {
-                other.get("port").and_then(Value::as_i64) == Some(i64::from(port.port))
-                    && other.get("protocol").and_then(Value::as_str) == port.protocol.as_deref()
-            });
-            let number = same
-                .and_then(|same| same.get("nodePort"))
-                .and_then(Value::as_i64)
-                .and_then(|n| i32::try_from(n).ok());
-            if let Some(number) = number.filter(|number| !taken.contains(number)) {
-                taken.push(number);
-                port.node_port = Some(number);
-            }
-        }
+    let text = |service: &Service, field: &str| service.spec.get(field).and_then(Value::as_str).map(str::to_owned);
+    let external = |service: &Service| text(service, "type").as_deref() == Some("ExternalName");
+    if let (Some(before), Some(after)) = (text(&old.body, "clusterIP"), text(new, "clusterIP"))
+        && before != after
+        && !external(&old.body)
+        && !external(new)
+    {
+        causes.invalid("spec.clusterIPs[0]", json!([after]), "may not change once set");
     }
     causes.check(SERVICES, &old.meta)
 }
