@@ -2,6 +2,7 @@
 
 pub mod meta;
 pub mod node;
+pub mod parse;
 pub mod pod;
 pub mod project;
 pub mod quantity;
@@ -12,4 +13,5 @@ pub mod store;
 pub mod stored;
 pub mod table;
 pub mod template;
+pub mod unmodelled;
 pub mod workload;

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::template::{PodTemplate, Taint, Toleration};
+use super::template::{Effect, PodTemplate, Taint, Toleration};
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::MachineId;
 
@@ -38,6 +38,8 @@ pub struct Pod {
     pub unschedulable: Option<Arc<str>>,
     /// `status.nominatedNodeName`: where preemption makes room for it.
     pub nominated: Option<MachineId>,
+    /// The name of that node.
+    pub nominated_name: Option<Arc<str>>,
     /// The `DisruptionTarget` condition: its reason and since when.
     pub disruption: Option<(&'static str, Time)>,
 }
@@ -99,6 +101,7 @@ impl Pod {
             restarts: 0,
             unschedulable: None,
             nominated: None,
+            nominated_name: None,
             disruption: None,
         }
     }
@@ -148,14 +151,14 @@ pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 #[must_use]
 pub fn daemon_tolerations() -> Vec<Toleration> {
     [
-        NOT_READY,
-        UNREACHABLE,
-        "node.kubernetes.io/disk-pressure",
-        "node.kubernetes.io/memory-pressure",
-        "node.kubernetes.io/pid-pressure",
-        UNSCHEDULABLE,
+        (NOT_READY, Effect::NoExecute),
+        (UNREACHABLE, Effect::NoExecute),
+        ("node.kubernetes.io/disk-pressure", Effect::NoSchedule),
+        ("node.kubernetes.io/memory-pressure", Effect::NoSchedule),
+        ("node.kubernetes.io/pid-pressure", Effect::NoSchedule),
+        (UNSCHEDULABLE, Effect::NoSchedule),
     ]
     .into_iter()
-    .map(|key| Toleration { key: Some(key.to_owned()), value: None, effect: None, lasts: None })
+    .map(|(key, effect)| Toleration { key: Some(key.to_owned()), value: None, effect: Some(effect), lasts: None })
     .collect()
 }
