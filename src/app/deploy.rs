@@ -116,7 +116,7 @@ async fn until_complete(cluster: &Cluster, namespace: &str, wanted: &[&Object]) 
 
 /// As `kubectl rollout status` has it (staging/src/k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go).
 fn is_complete(it: &Deployment) -> bool {
-    let wanted = it.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let wanted = it.spec.replicas.unwrap_or(1);
     it.status.as_ref().is_some_and(|status| {
         status.observed_generation >= it.metadata.generation
             && status.updated_replicas.unwrap_or(0) == wanted
@@ -138,7 +138,7 @@ async fn missing(cluster: &Cluster, namespace: &str, wanted: &[&Object]) -> Resu
         .filter(|it| wanted.iter().any(|object| object.name == it.name_any()) && !is_complete(it))
         .map(|it| {
             let ready = it.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0);
-            let replicas = it.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+            let replicas = it.spec.replicas.unwrap_or(1);
             format!("{} {ready}/{replicas}", it.name_any())
         })
         .collect();

@@ -1,6 +1,6 @@
 //! The embedded cluster: the simulation behind a Kubernetes API, inside the test process.
 
-pub(crate) mod driver;
+pub mod driver;
 pub(crate) mod face;
 
 use std::sync::Arc;
@@ -158,7 +158,7 @@ impl Embedded {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let all = api.list(&ListParams::default()).await.map_err(|_| DriverError::Panicked)?;
             let available = |it: &Deployment| it.status.as_ref().and_then(|status| status.available_replicas);
-            if all.iter().all(|it| available(it) == it.spec.as_ref().and_then(|spec| spec.replicas)) {
+            if all.iter().all(|it| available(it) == it.spec.replicas) {
                 return Ok(());
             }
         }

@@ -82,6 +82,7 @@ impl World {
             row.body.started = Some(now);
             row.body.container = Container::Creating;
         });
+        self.scheduler.set_started(PodId(pod), now);
         self.after(delay, Event::Running(pod, 0));
     }
 

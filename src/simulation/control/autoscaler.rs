@@ -107,24 +107,25 @@ impl World {
             let info = self.new_node_info(MachineId(number));
             imagined.add_node(info);
             for (index, (namespace, template)) in daemons.iter().enumerate() {
-                imagined.add_pod(PodInfo {
+                imagined.add_pod(&PodInfo {
                     pod: PodId(number - 1_000 * (index as u32 + 1)),
                     namespace: namespace.clone(),
                     template: template.clone(),
                     machine: MachineId(number),
-                    started: self.now,
+                    started: None,
                 });
             }
         }
         let mut left = Vec::new();
         for (index, (namespace, template)) in pending.iter().enumerate() {
-            match imagined.place(namespace, template, &mut self.chance.cloud) {
-                Ok(machine) => imagined.add_pod(PodInfo {
-                    pod: PodId(u32::MAX / 2 + index as u32),
+            let imaginary = PodId(u32::MAX / 2 + index as u32);
+            match imagined.place(imaginary, namespace, template, &mut self.chance.cloud) {
+                Ok(machine) => imagined.add_pod(&PodInfo {
+                    pod: imaginary,
                     namespace: namespace.clone(),
                     template: template.clone(),
                     machine,
-                    started: self.now,
+                    started: None,
                 }),
                 Err(_) => left.push((namespace.clone(), template.clone())),
             }
@@ -149,9 +150,11 @@ impl World {
         let (Some(flags), Some(group)) = (self.profile.autoscaler, self.profile.scaling_group) else { return };
         let now = self.now;
         let mut unneeded = BTreeMap::new();
-        for (_, node) in self.store.nodes.iter() {
-            let id = node.body.machine;
-            if node.body.ready == Readiness::True && !self.machines[id.0 as usize].control_plane && self.is_unneeded(id, flags.utilization_percent) {
+        let nodes: Vec<(MachineId, Readiness)> =
+            self.store.nodes.iter().map(|(_, node)| (node.body.machine, node.body.ready)).collect();
+        for (id, ready) in nodes {
+            let worker = !self.machines[id.0 as usize].control_plane;
+            if ready == Readiness::True && worker && self.is_unneeded(id, flags.utilization_percent) {
                 unneeded.insert(id, self.autoscaler.unneeded.get(&id).copied().unwrap_or(now));
             }
         }
@@ -189,7 +192,7 @@ impl World {
 
     /// Whether a node's requests are below the threshold and its pods fit elsewhere. Pods of `kube-system` hold a node
     /// (`--skip-nodes-with-system-pods`, true by default).
-    fn is_unneeded(&self, id: MachineId, percent: u32) -> bool {
+    fn is_unneeded(&mut self, id: MachineId, percent: u32) -> bool {
         let pods = self.movable_pods(id);
         let mut used = super::super::objects::quantity::Amount::default();
         for (_, pod) in self.store.pods.iter() {

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::super::event::Event;
+use super::super::fabric::PodId;
 use super::super::objects::meta::{Deletion, Meta, Owner};
 use super::super::objects::pod::Pod;
 use super::super::objects::template::PodTemplate;
+use super::super::scheduler::Leaving;
 use super::super::world::{World, draw};
 use crate::model::history::What;
 use crate::model::time::Span;
@@ -75,6 +77,9 @@ impl World {
         }
         let now = self.now;
         self.store.change_pod(pod, |row| row.meta.deletion = Some(Deletion { at: now, grace }));
+        if cause != "preempted" {
+            self.scheduler.set_leaving(PodId(pod), Leaving::Deleted);
+        }
         self.pod_changed(pod);
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Stop(pod));
@@ -90,7 +95,8 @@ impl World {
         {
             pods.remove(&pod);
         }
-        self.scheduler.remove_pod(super::super::fabric::PodId(pod));
+        self.scheduler.remove_pod(PodId(pod));
+        self.scheduler.withdraw(PodId(pod));
         self.pending.forget(pod);
         self.note(What::PodGone { pod: row.meta.name.to_string(), app: row.body.app.to_string() });
         self.room_appeared();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::super::event::Event;
 use super::super::fabric::{MachineId, PodId};
 use super::super::objects::pod::Phase;
-use super::super::scheduler::PodInfo;
+use super::super::scheduler::{Leaving, PodInfo};
 use super::super::world::{About, World, draw};
 use crate::model::history::What;
 use crate::model::time::{Span, Time};
@@ -71,21 +71,18 @@ impl World {
         if row.body.node.is_some() || row.meta.deletion.is_some() || row.body.phase != Phase::Pending {
             return;
         }
-        match self.scheduler.place(&row.meta.namespace, &row.body.template, &mut self.chance.scheduler) {
+        let (namespace, template) = (&row.meta.namespace, &row.body.template);
+        match self.scheduler.place(PodId(pod), namespace, template, &mut self.chance.scheduler) {
             Ok(machine) => self.bind(pod, machine),
             Err(why) => {
-                let mut message = why.message.clone();
-                let preemption = self.scheduler.preempt(&row.meta.namespace, &row.body.template);
-                if preemption.is_none() {
-                    message.push_str(&why.preemption_suffix());
-                }
-                self.did_not_fit(pod, &message);
-                if let Some(preemption) = preemption {
-                    self.store.change_pod(pod, |row| row.body.nominated = Some(preemption.machine));
-                    for victim in preemption.victims {
-                        self.mark_disrupted(victim.0, "PreemptionByScheduler");
-                        self.delete_pod(victim.0, "preempted", None);
-                    }
+                self.did_not_fit(pod, &why.message);
+                let Some(preemption) = why.preemption else { return };
+                self.scheduler.nominate(PodId(pod), namespace, template, preemption.machine);
+                self.store.change_pod(pod, |row| row.body.nominated = Some(preemption.machine));
+                for victim in preemption.victims {
+                    self.scheduler.set_leaving(victim, Leaving::Preempted);
+                    self.mark_disrupted(victim.0, "PreemptionByScheduler");
+                    self.delete_pod(victim.0, "preempted", None);
                 }
             }
         }
@@ -93,6 +90,7 @@ impl World {
 
     fn bind(&mut self, pod: u32, machine: MachineId) {
         self.pending.forget(pod);
+        self.scheduler.withdraw(PodId(pod));
         let it = &self.machines[machine.0 as usize];
         let (name, address, now) = (it.name.clone(), it.address, self.now);
         self.store.change_pod(pod, |row| {
@@ -118,7 +116,7 @@ impl World {
         if let Some(about) = about {
             self.announce(&about, "Scheduled", format!("Successfully assigned {}/{} to {name}", about.namespace, about.name));
         }
-        self.scheduler.add_pod(PodInfo { pod: PodId(pod), namespace, template, machine, started: now });
+        self.scheduler.add_pod(&PodInfo { pod: PodId(pod), namespace, template, machine, started: None });
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Start(pod));
     }
