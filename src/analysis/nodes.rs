@@ -29,7 +29,7 @@ pub struct StruckNode {
     pub node: String,
     /// When its machine stopped.
     pub machine_lost: Option<u64>,
-    /// When it became NotReady.
+    /// When its Ready condition became Unknown or False.
     pub not_ready: Option<u64>,
     /// When its object was deleted.
     pub deleted: Option<u64>,
@@ -86,10 +86,10 @@ fn struck(history: &History, window: Window) -> Vec<StruckNode> {
             match &event.what {
                 What::MachineLost { node: lost } if lost == node => first(&mut fate.machine_lost),
                 What::NodeNotReady { node: not_ready, .. } if not_ready == node => first(&mut fate.not_ready),
-                What::NodeDeleted { node: deleted, by } if deleted == node => {
-                    if fate.deleted.is_none_or(|before| (t, Some(by)) < (before, fate.deleted_by.as_ref())) {
-                        (fate.deleted, fate.deleted_by) = (Some(t), Some(by.clone()));
-                    }
+                What::NodeDeleted { node: deleted, by }
+                    if deleted == node && fate.deleted.is_none_or(|before| (t, Some(by)) < (before, fate.deleted_by.as_ref())) =>
+                {
+                    (fate.deleted, fate.deleted_by) = (Some(t), Some(by.clone()));
                 }
                 _ => {}
             }
