@@ -113,6 +113,7 @@ mod tests {
     fn nodes_are_counted_before_at_least_at_most_and_at_the_end() {
         let mut history = healthy();
         let started = |by: &str| What::MachineStarted { machine: "m".into(), by: by.into() };
+        history.add(at(10), added("old")).add(at(20), What::NodeDeleted { node: "old".into(), by: "user".into() });
         history.add(at(150), added("c")).add(at(151), added("d"));
         history.add(at(155), What::NodeDeleted { node: "d".into(), by: "cluster-autoscaler".into() });
         history
