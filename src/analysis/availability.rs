@@ -55,7 +55,8 @@ pub struct Tally {
 }
 
 /// Latency of good slots, from their planned start. Each is the upper bound of a histogram bucket in microseconds: the
-/// true value is at most that and more than 84 % of it (the buckets grow by the fourth root of two).
+/// true value is at most 16 % less, since the buckets grow by the fourth root of two. The first bucket holds everything up
+/// to 1 ms, the last one everything above its bound, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Latency {
     /// Half of the good slots were this fast.
@@ -79,7 +80,7 @@ pub(super) struct Counted {
 /// Counts one journey over the observation; records that contradict themselves are named.
 pub(super) fn count(history: &History, journey: usize, window: Option<Window>, contradictions: &mut Vec<String>) -> Counted {
     let Some(window) = window else { return Counted::default() };
-    let mut counted = Counted { seconds: vec![Tally::default(); (window.end - window.first) as usize], ..Counted::default() };
+    let mut counted = Counted { seconds: vec![Tally::default(); window.index(window.end)], ..Counted::default() };
     let mut histogram: BTreeMap<u16, u64> = BTreeMap::new();
     let mut failures: BTreeMap<FailureKind, u64> = BTreeMap::new();
     let name = &history.header.journeys[journey].name;
@@ -88,19 +89,18 @@ pub(super) fn count(history: &History, journey: usize, window: Option<Window>, c
         if !(window.first..window.end).contains(&second.s) {
             continue;
         }
-        let tally = &mut counted.seconds[(second.s - window.first) as usize];
+        let tally = &mut counted.seconds[window.index(second.s)];
         let outcomes = outcomes(second);
         if *tally != Tally::default() {
             wrong.get_or_insert((second.s, "is on record twice"));
             continue;
         }
-        match outcomes {
-            Some(outcomes) => counted.slots.add(&outcomes),
-            None => {
-                wrong.get_or_insert((second.s, "has counts that differ from its slots"));
-                counted.slots.planned += u64::from(second.planned);
-                counted.slots.good += u64::from(second.good.min(second.planned));
-            }
+        if let Some(outcomes) = outcomes {
+            counted.slots.add(&outcomes);
+        } else {
+            wrong.get_or_insert((second.s, "has counts that differ from its slots"));
+            counted.slots.planned += u64::from(second.planned);
+            counted.slots.good += u64::from(second.good.min(second.planned));
         }
         *tally = Tally { planned: second.planned, good: second.good.min(second.planned) };
         counted.anomalies += u64::from(second.anomalies);

@@ -115,14 +115,10 @@ fn failure(mode: Mode, node: &StruckNode) -> Check {
             if node.not_ready.is_none() && node.deleted.is_none() {
                 return Err(format!("node {name}: Kubernetes did not see it fail (neither NotReady nor deleted)"));
             }
-            let mut text = format!("node {name}: machine stopped after {}", seconds(lost));
-            if let Some(t) = node.not_ready {
-                text += &format!(", NotReady after {}", seconds(t));
-            }
-            if let (Some(t), Some(by)) = (node.deleted, &node.deleted_by) {
-                text += &format!(", deleted by {by} after {}", seconds(t));
-            }
-            Ok(text)
+            let not_ready = node.not_ready.map(|t| format!(", NotReady after {}", seconds(t))).unwrap_or_default();
+            let deleted = node.deleted.zip(node.deleted_by.as_ref());
+            let deleted = deleted.map(|(t, by)| format!(", deleted by {by} after {}", seconds(t))).unwrap_or_default();
+            Ok(format!("node {name}: machine stopped after {}{not_ready}{deleted}", seconds(lost)))
         }
         Mode::Delete => match (node.deleted, node.deleted_by.as_deref()) {
             (Some(t), Some("fault")) => Ok(format!("node {name}: deleted by the fault after {}", seconds(t))),
@@ -174,7 +170,7 @@ fn data(history: &History, analysis: &Analysis, window: Window, name: &str) -> C
         return Err(format!("{name}: {} after the injection, at least {MIN_SLOTS} are needed", counted(slots.planned, "slot")));
     }
     let whole = window.whole.saturating_sub(window.first);
-    let empty = seconds.iter().take(usize::try_from(whole).unwrap_or(usize::MAX)).filter(|tally| tally.planned == 0).count();
+    let empty = seconds.iter().take(window.index(window.whole)).filter(|tally| tally.planned == 0).count();
     if empty > 0 {
         return Err(format!("{name}: no data in {} of {whole}", counted(empty as u64, "second")));
     }

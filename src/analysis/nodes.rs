@@ -29,7 +29,7 @@ pub struct StruckNode {
     pub node: String,
     /// When its machine stopped.
     pub machine_lost: Option<u64>,
-    /// When it became NotReady.
+    /// When its Ready condition became Unknown or False.
     pub not_ready: Option<u64>,
     /// When its object was deleted.
     pub deleted: Option<u64>,
@@ -86,10 +86,10 @@ fn struck(history: &History, window: Window) -> Vec<StruckNode> {
             match &event.what {
                 What::MachineLost { node: lost } if lost == node => first(&mut fate.machine_lost),
                 What::NodeNotReady { node: not_ready, .. } if not_ready == node => first(&mut fate.not_ready),
-                What::NodeDeleted { node: deleted, by } if deleted == node => {
-                    if fate.deleted.is_none_or(|before| (t, Some(by)) < (before, fate.deleted_by.as_ref())) {
-                        (fate.deleted, fate.deleted_by) = (Some(t), Some(by.clone()));
-                    }
+                What::NodeDeleted { node: deleted, by }
+                    if deleted == node && fate.deleted.is_none_or(|before| (t, Some(by)) < (before, fate.deleted_by.as_ref())) =>
+                {
+                    (fate.deleted, fate.deleted_by) = (Some(t), Some(by.clone()));
                 }
                 _ => {}
             }
@@ -113,6 +113,7 @@ mod tests {
     fn nodes_are_counted_before_at_least_at_most_and_at_the_end() {
         let mut history = healthy();
         let started = |by: &str| What::MachineStarted { machine: "m".into(), by: by.into() };
+        history.add(at(10), added("old")).add(at(20), What::NodeDeleted { node: "old".into(), by: "user".into() });
         history.add(at(150), added("c")).add(at(151), added("d"));
         history.add(at(155), What::NodeDeleted { node: "d".into(), by: "cluster-autoscaler".into() });
         history

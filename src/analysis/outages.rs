@@ -49,7 +49,7 @@ pub(super) fn outages(seconds: &[Tally]) -> Vec<Outage> {
 /// planned slot has not. `None` when the last window has not, or when there is none: what was not seen is not recovered.
 #[must_use]
 pub fn recovered_at(seconds: &[Tally], window: Window, at_least_ppm: u32) -> Option<u64> {
-    let whole = seconds.get(..window.whole.saturating_sub(window.first) as usize).unwrap_or(seconds);
+    let whole = seconds.get(..window.index(window.whole)).unwrap_or(seconds);
     let last = whole.len().checked_sub(WINDOW)?;
     let bad = whole.windows(WINDOW).rposition(|window| {
         let (good, planned) =

@@ -7,7 +7,7 @@
 //! second belongs to [`Phase::Several`].
 //!
 //! A milestone that was never reached is *absent* when a later one was reached, or when it cannot be reached any more
-//! (NotReady of a deleted node, the endpoints of a pod that no service listed): its phase is skipped. Otherwise its phase
+//! (`NotReady` of a deleted node, the endpoints of a pod that no service listed): its phase is skipped. Otherwise its phase
 //! lasts to the end of the observation.
 
 use super::victims::{Milestone, Timeline};
@@ -18,9 +18,9 @@ use super::window::Window;
 pub enum Phase {
     /// Until a user saw the first error: requests hang.
     Unnoticed,
-    /// Until the node is NotReady: Kubernetes does not know yet.
+    /// Until the node is `NotReady`: Kubernetes does not know yet.
     Detecting,
-    /// Until no EndpointSlice lists the pod: traffic still goes to it.
+    /// Until no `EndpointSlice` lists the pod: traffic still goes to it.
     Withdrawing,
     /// Until the pod is deleted: nothing replaces it before.
     Evicting,
@@ -116,7 +116,7 @@ pub(super) fn attribute(bad: &[u64], window: Window, first_error: Option<u64>, o
     let ends: Vec<_> = on_path.iter().map(|timeline| ends(timeline, first_error)).collect();
     let mut counts = [0_u64; Phase::ALL.len()];
     for second in bad {
-        let start = (window.first + second) * 1_000_000;
+        let start = window.first.saturating_add(*second).saturating_mul(1_000_000);
         let unfinished = |end: u64| end > 0 && start < window.injected.saturating_add(end);
         let phase = ends.iter().find_map(|ends| ends.iter().find(|(_, end)| unfinished(*end)));
         counts[phase.map_or(Phase::Several, |(phase, _)| *phase) as usize] += 1;

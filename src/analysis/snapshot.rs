@@ -66,6 +66,7 @@ fn nodes(analysis: &Analysis, lines: &mut Vec<String>) {
         let still = if pods.still_pending > 0 { format!(", {} still pending at the end", pods.still_pending) } else { String::new() };
         let waited = seconds(pods.longest_pending);
         lines.push(format!("  {} unschedulable, longest pending {waited}{still}", counted(u64::from(pods.unschedulable), "pod")));
+        lines.extend(pods.reasons.iter().map(|(reason, n)| format!("    {}: {reason}", counted(u64::from(*n), "pod"))));
     }
 }
 

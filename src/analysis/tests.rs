@@ -107,6 +107,26 @@ proptest! {
     }
 
     #[test]
+    fn no_history_breaks_the_analysis(
+        mut history in any_run(),
+        times in proptest::collection::vec(prop_oneof![any::<u64>(), Just(u64::MAX), Just(0)], 0..20),
+        seconds in proptest::collection::vec((prop_oneof![any::<u64>(), 0_u64..300], 0_u32..3, any::<u32>(), any::<u32>(), "[0-9gfnux]{0,8}"), 0..10),
+    ) {
+        for (event, t) in history.events.iter_mut().rev().zip(times) {
+            event.t = t;
+        }
+        for (s, journey, planned, good, slots) in seconds {
+            let latency = vec![(u16::MAX, planned), (0, good)];
+            history.seconds.push(crate::model::history::Second { s, journey, planned, good, slots, latency, ..Default::default() });
+        }
+        let analysis = analyse(&history);
+        let judgement = judge(&history, &analysis);
+        let run = crate::report::RunView { header: &history.header, analysis: &analysis, judgement: &judgement };
+        prop_assert!(!crate::report::terminal::render(&[run]).is_empty());
+        prop_assert!(!snapshot::snapshot(&history.header, &analysis, &judgement).is_empty());
+    }
+
+    #[test]
     fn a_history_read_from_its_file_is_judged_the_same(history in any_run()) {
         let read = History::from_bytes(&history.to_bytes()).unwrap();
         prop_assert_eq!(judge(&read, &analyse(&read)), judge(&history, &analyse(&history)));

@@ -12,7 +12,7 @@ pub enum Milestone {
     FirstError,
     /// The Ready condition of the victim's node became Unknown or False.
     NodeNotReady,
-    /// No EndpointSlice lists the victim any more.
+    /// No `EndpointSlice` lists the victim any more.
     EndpointsGone,
     /// The victim got its deletion timestamp.
     PodDeleted,
@@ -76,7 +76,7 @@ pub(super) struct Timeline {
     pub victim: Victim,
     /// By milestone; of [`Milestone::FirstError`], which is the journey's, always `None`.
     times: [Option<u64>; 8],
-    /// Whether its node object was deleted: then it will never become NotReady.
+    /// Whether its node object was deleted: then it will never become `NotReady`.
     node_deleted: bool,
     /// Whether a service listed it when the fault struck: otherwise it can be withdrawn from none.
     listed: bool,

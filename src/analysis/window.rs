@@ -52,6 +52,12 @@ impl Window {
         t >= self.injected && self.observed.is_none_or(|observed| t <= observed)
     }
 
+    /// The place of a second of cluster time among those since the injection; 0 for earlier ones.
+    #[must_use]
+    pub fn index(&self, second: u64) -> usize {
+        usize::try_from(second.saturating_sub(self.first)).unwrap_or(usize::MAX)
+    }
+
     /// Microseconds from the injection to `t`; 0 when `t` is earlier.
     #[must_use]
     pub const fn since(&self, t: u64) -> u64 {

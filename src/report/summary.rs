@@ -1,10 +1,12 @@
 //! A run as JSON, for machines: versioned, and made of the same figures as every other report.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::RunView;
 use crate::analysis::figures::{claim, fault};
-use crate::analysis::{Finding, JourneyAnalysis, Measured};
+use crate::analysis::{EndpointFacts, Finding, JourneyAnalysis, Measured};
 use crate::model::experiment::Verdict;
 use crate::model::history::{FailureKind, Victim};
 
@@ -33,6 +35,7 @@ pub struct Summary {
     pub journeys: Vec<JourneySummary>,
     pub nodes: NodesSummary,
     pub victims: Vec<Victim>,
+    pub endpoints: Vec<EndpointsSummary>,
     pub not_modelled: Vec<String>,
     pub assumed: Vec<String>,
     /// The command that repeats the run.
@@ -126,8 +129,22 @@ pub struct NodesSummary {
     pub most: u32,
     pub at_end: u32,
     pub struck: Vec<StruckSummary>,
+    pub machines_started: BTreeMap<String, u32>,
     pub unschedulable_pods: u32,
+    pub still_pending_pods: u32,
     pub longest_pending_us: u64,
+    pub unschedulable_reasons: BTreeMap<String, u32>,
+}
+
+/// The ready endpoints of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "see `Summary`")]
+pub struct EndpointsSummary {
+    pub service: String,
+    pub before: u32,
+    pub fewest: u32,
+    /// How long there was none, in microseconds.
+    pub empty_us: u64,
 }
 
 /// What became of a struck node.
@@ -164,6 +181,7 @@ impl Summary {
             journeys: analysis.journeys.iter().map(journey).collect(),
             nodes: nodes(run),
             victims: analysis.victims.clone(),
+            endpoints: analysis.endpoints.iter().map(endpoints).collect(),
             not_modelled: header.not_modelled.clone(),
             assumed: header.assumed.clone(),
             repeat: repeat.into(),
@@ -236,6 +254,10 @@ fn journey(journey: &JourneyAnalysis) -> JourneySummary {
     }
 }
 
+fn endpoints(facts: &EndpointFacts) -> EndpointsSummary {
+    EndpointsSummary { service: facts.service.clone(), before: facts.before, fewest: facts.fewest, empty_us: facts.empty }
+}
+
 fn nodes(run: &RunView<'_>) -> NodesSummary {
     let (nodes, pods) = (&run.analysis.nodes, &run.analysis.pods);
     let struck = nodes.struck.iter().cloned().map(|node| StruckSummary {
@@ -251,8 +273,11 @@ fn nodes(run: &RunView<'_>) -> NodesSummary {
         most: nodes.most,
         at_end: nodes.at_end,
         struck: struck.collect(),
+        machines_started: nodes.machines.clone(),
         unschedulable_pods: pods.unschedulable,
+        still_pending_pods: pods.still_pending,
         longest_pending_us: pods.longest_pending,
+        unschedulable_reasons: pods.reasons.clone(),
     }
 }
 
@@ -260,12 +285,15 @@ fn nodes(run: &RunView<'_>) -> NodesSummary {
 mod tests {
     use super::*;
     use crate::analysis::{analyse, judge};
-    use crate::model::history::sample::{OBSERVED, healthy};
+    use crate::model::history::What;
+    use crate::model::history::sample::{OBSERVED, at, healthy};
 
     #[test]
     fn a_summary_carries_the_figures_of_the_analysis_and_reads_back() {
         let mut history = healthy();
         history.set(4, 0).set(OBSERVED - 1, 40);
+        history.add(at(105), What::Endpoints { service: "carts".into(), ready: Vec::new() });
+        history.add(at(120), What::PodUnschedulable { pod: "carts-2".into(), app: "carts".into(), reason: "Too many pods".into() });
         let analysis = analyse(&history);
         let judgement = judge(&history, &analysis);
         let run = RunView { header: &history.header, analysis: &analysis, judgement: &judgement };
@@ -282,6 +310,8 @@ mod tests {
         assert_eq!(value["journeys"][0]["outages"][1]["open"], true);
         assert_eq!(value["journeys"][0]["failures"][0], serde_json::json!({"kind": "connect-timeout", "count": 160}));
         assert_eq!(value["nodes"]["struck"][0]["not_ready_us"], 10_000_000);
+        assert_eq!(value["nodes"]["unschedulable_reasons"]["Too many pods"], 1);
+        assert_eq!(value["endpoints"][0], serde_json::json!({"service": "carts", "before": 0, "fewest": 0, "empty_us": 60_000_000}));
         assert_eq!(value["victims"][1]["pod"], "front-end-1");
         assert!(value["hypotheses"][0].get("longest_outage_s").is_none());
     }

@@ -48,14 +48,16 @@ pub fn coloured(report: &str) -> String {
     let mut text = String::with_capacity(report.len() + 64);
     for letter in report.chars() {
         let colour = match letter {
-            HELD => 32,
-            VIOLATED => 31,
+            HELD => "32",
+            VIOLATED => "31",
             _ => {
                 text.push(letter);
                 continue;
             }
         };
-        text.push_str(&format!("\u{1b}[{colour}m{letter}\u{1b}[0m"));
+        text.extend(["\u{1b}[", colour, "m"]);
+        text.push(letter);
+        text.push_str("\u{1b}[0m");
     }
     text
 }

@@ -142,6 +142,9 @@ fn victims_are_replaced_in_the_order_of_their_deletion() {
         }
     }
     // carts-0 is deleted later than carts-1: the replacement created later is its own.
+    // A pod that a scale-up made before either deletion replaces neither.
+    history.add(at(105), What::PodCreated { pod: pod("carts-9"), app: app() });
+    history.add(at(106), What::PodReady { pod: pod("carts-9"), app: app() });
     history.add(at(117), What::PodDeleted { pod: pod("carts-0"), app: app(), cause: "pod-gc".into() });
     history.add(at(117), What::PodCreated { pod: pod("carts-3"), app: app() });
     history.add(at(140), What::PodReady { pod: pod("carts-3"), app: app() });

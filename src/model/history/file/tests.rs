@@ -41,6 +41,20 @@ fn events_and_seconds_are_merged_by_time_with_events_first_and_the_end_last() {
 }
 
 #[test]
+fn the_fields_of_a_record_may_stand_in_any_order() {
+    let text = text(&healthy());
+    let moved = |kind: &str, line: &str| match line.strip_prefix(&format!("{{\"record\":\"{kind}\",")) {
+        Some(rest) => format!("{},\"record\":\"{kind}\"}}\n", rest.strip_suffix('}').map(|rest| format!("{{{rest}")).unwrap()),
+        None => format!("{line}\n"),
+    };
+    for kind in ["event", "second", "end"] {
+        let other: String = text.lines().map(|line| moved(kind, line)).collect();
+        assert_ne!(other, text);
+        assert_eq!(read(&other).unwrap(), healthy());
+    }
+}
+
+#[test]
 fn a_missing_end_is_a_history_that_was_cut_off() {
     let mut history = healthy();
     history.end = None;
@@ -181,4 +195,32 @@ proptest! {
         history.seconds = seconds.into_iter().map(|((s, journey), second)| Second { s, journey, ..second }).collect();
         prop_assert_eq!(History::from_bytes(&history.to_bytes()).unwrap(), history);
     }
+}
+
+/// A run of the usual size: 600 s of two journeys with failures, and some hundred events.
+fn usual() -> History {
+    let mut history = healthy();
+    history.header.journeys.push(history.header.journeys[0].clone());
+    history.seconds = (0..600).flat_map(|s| [0, 1].map(|journey| Second { journey, ..second(s, 50) })).collect();
+    let name = |n: u64| format!("front-end-6d5f9b7c4d-{n:05}");
+    for n in 0..600 {
+        history.add(at(n), What::PodReady { pod: name(n), app: "front-end".into() });
+    }
+    history.forget(|what| matches!(what, What::Observed)).add(at(600), What::Observed);
+    history
+}
+
+#[test]
+#[ignore = "a measurement: run it with --release --nocapture"]
+fn the_time_a_usual_history_takes() {
+    let history = usual();
+    let bytes = history.to_bytes();
+    let time = |what: &str, run: &dyn Fn()| {
+        let start = std::time::Instant::now();
+        (0..20).for_each(|_| run());
+        println!("{what}: {:?} for {} bytes", start.elapsed() / 20, bytes.len());
+    };
+    time("written", &|| assert_eq!(history.to_bytes().len(), bytes.len()));
+    time("read", &|| assert_eq!(History::from_bytes(&bytes).unwrap().seconds.len(), history.seconds.len()));
+    time("analysed", &|| assert_eq!(crate::analysis::analyse(&history).journeys.len(), 2));
 }
