@@ -8,6 +8,7 @@ pub mod model;
 pub mod report;
 pub mod simulation;
 pub mod sockshop;
+pub mod survey;
 
 mod error;
 mod snapshot;

@@ -173,6 +173,9 @@ pub struct Services {
     pub slice: Between,
     /// From an EndpointSlice's change to a kube-proxy's rules.
     pub proxy: Between,
+    /// Whether all load from outside has one source address, as a prober's: its ports are used again while stale connection
+    /// tracking entries still lead to dead endpoints. Real users have many addresses.
+    pub one_client: bool,
 }
 
 /// The cloud's node lifecycle loop.
@@ -194,8 +197,10 @@ pub struct ScalingGroup {
     pub max: u32,
     /// From an instance's end to the start of its replacement.
     pub replace: Between,
-    /// From an instance's start to its node's being Ready.
+    /// From an instance's start to its kubelet's registering the node.
     pub boot: Between,
+    /// From then until the node is Ready: the network plugin's pod has to run first.
+    pub ready: Between,
 }
 
 /// The Cluster Autoscaler's flags.

@@ -186,3 +186,22 @@ pub trait ApiStore {
     /// The log lines of a pod's container.
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>>;
 }
+
+/// `MergePatch` of RFC 7396, section 2.
+pub fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}

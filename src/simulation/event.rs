@@ -5,8 +5,10 @@ use super::fabric::{MachineId, ServiceId};
 /// An event of the cluster. Pods are named by their row; `u32` after a pod is the incarnation of its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A started machine's kubelet registers its node, Ready.
+    /// A started machine's kubelet registers its node.
     Booted(MachineId),
+    /// A new node's network works: it becomes Ready.
+    NodeUp(MachineId),
     /// A kubelet renews its node's lease.
     Heartbeat(MachineId),
     /// A machine that is being terminated asks its processes to end.

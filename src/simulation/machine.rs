@@ -9,6 +9,7 @@ use super::event::Event;
 use super::fabric::{MachineId, Power};
 use super::objects::meta::Meta;
 use super::objects::node::{Lease, Node, Readiness};
+use super::objects::pod::NOT_READY;
 use super::objects::quantity::Amount;
 use super::objects::template::{Effect, Taint};
 use super::scheduler::NodeInfo;
@@ -50,8 +51,8 @@ pub struct Machine {
 pub(super) const LEASES: &str = "kube-node-lease";
 
 impl World {
-    /// Adds a machine that boots until `ready`.
-    pub(super) fn add_machine(&mut self, control_plane: Option<&str>, ready: Span) -> MachineId {
+    /// Adds a machine that boots for so long.
+    pub(super) fn add_machine(&mut self, control_plane: Option<&str>, boot: Span) -> MachineId {
         let id = MachineId(self.machines.len() as u32);
         let profile = self.profile.clone();
         let nodes = &profile.nodes;
@@ -88,7 +89,7 @@ impl World {
         });
         self.fabric.machines.push(Power::Booting);
         self.fabric.inside.push(Vec::new());
-        self.after(ready, Event::Booted(id));
+        self.after(boot, Event::Booted(id));
         id
     }
 
@@ -156,16 +157,21 @@ impl World {
     }
 
     fn register(&mut self, id: MachineId) {
-        let it = &self.machines[id.0 as usize];
-        let taints = if it.control_plane {
-            vec![Taint {
-                key: "node-role.kubernetes.io/control-plane".into(),
-                value: String::new(),
-                effect: Effect::NoSchedule,
-            }]
-        } else {
-            Vec::new()
+        // The nodes of a new cluster are Ready at once; later ones are tainted until their network plugin's pod runs
+        // (plugin/pkg/admission/nodetaint), so that DaemonSets' pods come before all others.
+        let wait = match self.profile.scaling_group {
+            Some(group) if self.now > Time::ZERO => draw(&mut self.chance.cloud, group.ready),
+            _ => Span::ZERO,
         };
+        let it = &self.machines[id.0 as usize];
+        let no_schedule = |key: &str| Taint { key: key.to_owned(), value: String::new(), effect: Effect::NoSchedule };
+        let mut taints = Vec::new();
+        if it.control_plane {
+            taints.push(no_schedule("node-role.kubernetes.io/control-plane"));
+        }
+        if wait > Span::ZERO {
+            taints.push(no_schedule(NOT_READY));
+        }
         let node = Node {
             machine: id,
             provider_id: it.provider_id.clone(),
@@ -173,7 +179,7 @@ impl World {
             taints,
             allocatable: self.allocatable(),
             pods: self.profile.nodes.pods,
-            ready: Readiness::True,
+            ready: if wait == Span::ZERO { Readiness::True } else { Readiness::False },
             since: self.now,
             address: it.address,
             pod_cidr: format!("10.244.{}.0/24", id.0 % 256).into(),
@@ -189,13 +195,33 @@ impl World {
         let row = self.store.nodes.insert(&mut self.store.versions, meta, node);
         self.machines[id.0 as usize].node = Some(row);
         self.note(What::NodeAdded { node: name.clone(), zone });
-        self.note(What::NodeReady { node: name });
+        if wait == Span::ZERO {
+            self.note(What::NodeReady { node: name });
+        } else {
+            self.after(wait, Event::NodeUp(id));
+        }
         self.lifecycle.seen(row, self.now);
         if let Some(info) = self.node_info(id) {
             self.scheduler.add_node(info);
         }
         self.adopt_proxy(id);
         self.daemon_sets_changed();
+        self.room_appeared();
+    }
+
+    pub(super) fn node_up(&mut self, id: MachineId) {
+        let Some(row) = self.machines[id.0 as usize].node else { return };
+        if !self.machines[id.0 as usize].kubelet {
+            return;
+        }
+        let now = self.now;
+        self.store.change_node(row, |node| {
+            node.body.ready = Readiness::True;
+            node.body.since = now;
+            node.body.taints.retain(|taint| taint.key != NOT_READY);
+        });
+        self.note(What::NodeReady { node: self.machines[id.0 as usize].name.to_string() });
+        self.node_changed(row);
         self.room_appeared();
     }
 

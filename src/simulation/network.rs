@@ -78,6 +78,7 @@ pub struct Network {
     memories: Vec<Memory>,
     rejections: Rejections,
     conntrack: Conntrack,
+    one_client: bool,
     load: Load,
     tally: Tally,
     /// Seconds of loads that a later one replaced.
@@ -127,6 +128,7 @@ impl Network {
             memories: Vec::new(),
             rejections: Rejections::default(),
             conntrack: Conntrack::default(),
+            one_client: true,
             load: Load::default(),
             tally: Tally::default(),
             past: Vec::new(),
@@ -135,6 +137,12 @@ impl Network {
             compared: 0,
             hops: 0,
         }
+    }
+
+    /// Says whether all load from outside has one source address (the default), so that its ports are used again while stale
+    /// connection tracking entries still lead to dead endpoints; users have many.
+    pub const fn set_one_client(&mut self, one: bool) {
+        self.one_client = one;
     }
 
     /// Describes the services of a namespace, in place of what described them before. A service keeps its [`ModelId`]; requests in

@@ -140,6 +140,7 @@ impl World {
             event_index: BTreeMap::new(),
             profile,
         };
+        world.network.set_one_client(world.profile.services.one_client);
         world.install();
         world
     }
@@ -236,6 +237,7 @@ impl World {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Booted(machine) => self.booted(machine),
+            Event::NodeUp(machine) => self.node_up(machine),
             Event::Heartbeat(machine) => self.heartbeat(machine),
             Event::Signalled(machine) => self.signalled(machine),
             Event::PowerOff(machine) => self.power_off(machine),

@@ -75,7 +75,7 @@ impl World {
             let Some(node) = self.store.nodes.get(row) else { continue };
             let silent = self.now.since(renewed) > grace;
             match (node.body.ready, silent) {
-                (Readiness::True, true) => self.lost(row),
+                (Readiness::True | Readiness::False, true) => self.lost(row),
                 (Readiness::Unknown, false) => self.returned(row),
                 _ => {}
             }

@@ -115,7 +115,7 @@ impl Network {
             self.doom(key, self.now + delay + round_trip, FailureKind::Refused);
             return;
         };
-        let outside = origin == Origin::Outside;
+        let outside = origin == Origin::Outside && self.one_client;
         let stale = if outside { self.conntrack.hit(self.now, service, |bound| self.chance.port.below(bound)) } else { None };
         let Some(pod) = stale.or_else(|| self.choose(fabric, origin, service)) else {
             self.reject(key, delay, origin, service);

@@ -4,14 +4,14 @@ mod body;
 mod name;
 
 use http::HeaderMap;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::listing::find;
 use super::path::{Facet, Item};
 use super::query::Query;
 use super::response::Shape;
 use super::status::Refusal;
-use crate::simulation::api::{ApiObject, ApiStore, Part, Resource};
+use crate::simulation::api::{ApiObject, ApiStore, Part, Resource, merge};
 pub(super) use body::{Content, json_body};
 
 /// Creates an object in a collection.
@@ -85,24 +85,5 @@ fn part(item: &Item) -> Result<Part, Refusal> {
         Facet::Whole => Ok(Part::Main),
         Facet::Status => Ok(Part::Status),
         Facet::Log => Err(Refusal::Method),
-    }
-}
-
-/// `MergePatch` of RFC 7396, section 2.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let Value::Object(target) = target else { return };
-    for (key, value) in patch {
-        if value.is_null() {
-            target.remove(key);
-        } else {
-            merge(target.entry(key).or_insert(Value::Null), value);
-        }
     }
 }

@@ -1,0 +1,193 @@
+//! Many seeds of one experiment, on the bare simulation.
+//!
+//! A [`Stage`] makes the commands of [`crate::app::Undeployed::deploy`] and [`crate::Experiment::run`] at the same whole seconds of
+//! cluster time, so the history of a seed is the same, byte for byte; it only skips the API's JSON and its watches.
+//! `tests/determinism.rs` compares them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::app::manifest::Manifest;
+use crate::experiment::{DRAIN, STEADY, STEADY_WITHIN};
+use crate::model::application::Application;
+use crate::model::experiment::Plan;
+use crate::model::fault::{SelectError, choose};
+use crate::model::history::History;
+use crate::model::journey::Journey;
+use crate::model::profile::Profile;
+use crate::model::time::{Span, Time};
+use crate::simulation::api::{ApiError, ApiStore as _, Part, merge};
+use crate::simulation::network::InstallError;
+use crate::simulation::objects::resources;
+use crate::simulation::world::World;
+
+/// How long a deployment may take: as in [`crate::app::Undeployed::deploy`].
+const LONGEST: u64 = 20 * 60;
+
+/// Why a seed could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// An object is of a kind that the cluster does not serve.
+    #[error("{0}: the cluster serves no such kind")]
+    Kind(String),
+    /// An object was refused.
+    #[error("{0} was refused")]
+    Refused(String, #[source] ApiError),
+    /// The model makes no sense.
+    #[error("the application model makes no sense")]
+    Model(#[from] InstallError),
+    /// The fault has no targets.
+    #[error("the fault has no targets")]
+    Targets(#[from] SelectError),
+    /// Not everything became ready in time.
+    #[error("{0} is not ready after {LONGEST} s of cluster time")]
+    NotReady(String),
+}
+
+/// A cluster of a seed, driven by hand.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    world: World,
+}
+
+impl Stage {
+    /// A new cluster whose own workloads are ready.
+    #[must_use]
+    pub fn new(profile: Arc<Profile>, seed: u64) -> Self {
+        let mut stage = Self { world: World::new(profile, seed) };
+        for _ in 0..300 {
+            stage.world.run_for(Span::secs(1));
+            if stage.complete("kube-system", None) {
+                break;
+            }
+        }
+        stage
+    }
+
+    /// The world.
+    #[must_use]
+    pub const fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Deploys a manifest and waits until it is ready.
+    ///
+    /// # Errors
+    /// When the cluster refuses it or it does not become ready.
+    pub fn deploy(&mut self, name: &str, manifest: &Manifest, model: &Application) -> Result<(), SurveyError> {
+        let namespace = manifest.namespace().to_owned();
+        self.world.describe(&namespace, model)?;
+        for object in &manifest.objects {
+            let what = || format!("{} `{}`", object.kind, object.name);
+            let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
+            let resource = resources::find(group, version, &object.kind).ok_or_else(|| SurveyError::Kind(what()))?;
+            let mut value = object.value.clone();
+            let space = resource.namespaced.then(|| object.namespace.clone().unwrap_or_else(|| namespace.clone()));
+            if let Some(space) = &space {
+                value["metadata"]["namespace"] = serde_json::json!(space);
+            }
+            let done = match self.world.get(resource, space.as_deref(), &object.name) {
+                None => self.world.create(resource, value, false),
+                Some(old) => {
+                    let mut merged = old.body.project();
+                    merge(&mut merged, &value);
+                    self.world.replace(resource, merged, Part::Main, false)
+                }
+            };
+            done.map_err(|error| SurveyError::Refused(what(), error))?;
+        }
+        let deployments: Vec<&str> =
+            manifest.objects.iter().filter(|object| object.kind == "Deployment").map(|object| object.name.as_str()).collect();
+        for _ in 0..LONGEST {
+            self.world.run_for(Span::secs(1));
+            if self.complete(&namespace, Some(&deployments)) {
+                return Ok(());
+            }
+        }
+        Err(SurveyError::NotReady(name.to_owned()))
+    }
+
+    /// Whether the Deployments of a namespace (all, or the named ones) have rolled out.
+    fn complete(&self, namespace: &str, names: Option<&[&str]>) -> bool {
+        let table = &self.world.store().deployments;
+        let mut left: BTreeMap<&str, ()> = names.into_iter().flatten().map(|&name| (name, ())).collect();
+        let all = table.by_name(Some(namespace)).all(|(_, row)| {
+            let (wanted, status) = (row.body.replicas, row.body.status);
+            let ours = names.is_none_or(|names| names.contains(&&*row.meta.name));
+            left.remove(&*row.meta.name);
+            !ours
+                || status.observed >= row.meta.generation
+                    && status.updated == wanted
+                    && status.replicas == wanted
+                    && status.available == wanted
+        });
+        all && left.is_empty()
+    }
+
+    /// Runs an experiment.
+    ///
+    /// # Errors
+    /// When its fault has no targets or its journeys cannot be served.
+    pub fn run(&mut self, plan: &Plan, application: &str, namespace: &str, journeys: &[(String, Journey)]) -> Result<History, SurveyError> {
+        let world = &mut self.world;
+        world.start_load(namespace, journeys)?;
+        let mut steady = false;
+        for _ in 0..STEADY_WITHIN.as_secs() {
+            world.run_for(Span::secs(1));
+            steady = world.is_steady(STEADY);
+            if steady {
+                break;
+            }
+        }
+        world.note_steady_state(STEADY, steady);
+        if steady {
+            let rounding = world.profile().terminate.rounding;
+            let victims = choose(&plan.fault, &world.candidates(), rounding, world.seed())?;
+            world.inject(plan.fault.mode, &victims);
+            world.run_for(plan.observe.into());
+            world.stop_load();
+            world.run_for(DRAIN.into());
+        }
+        Ok(world.finish(plan, application, "embedded"))
+    }
+
+    /// The cluster time.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.world.now()
+    }
+}
+
+/// Runs `run` for every seed of a range on all processors and gives the results in the order of the seeds.
+///
+/// # Panics
+/// When `run` panics.
+pub fn seeds<T: Send>(range: std::ops::Range<u64>, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let count = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(count.max(1));
+    let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    return done;
+                }
+                done.push((index, run(range.start + index as u64)));
+            }
+        };
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        for other in others {
+            match other.join() {
+                Ok(done) => all.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    });
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, result)| result).collect()
+}
