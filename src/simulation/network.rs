@@ -208,9 +208,17 @@ impl Network {
     ///
     /// # Errors
     /// A journey that the installed application cannot serve; then nothing has changed.
-    pub fn start_load(&mut self, now: Time, fabric: &Fabric, namespace: &str, journeys: &[(String, Journey)]) -> Result<(), InstallError> {
+    pub fn start_load(
+        &mut self,
+        now: Time,
+        fabric: &Fabric,
+        namespace: &str,
+        journeys: &[(String, Journey)],
+    ) -> Result<(), InstallError> {
         let mut tables = (*self.tables).clone();
-        let routes = journeys.iter().map(|(name, journey)| load::trip(&mut tables, namespace, name, journey));
+        let routes = journeys
+            .iter()
+            .map(|(name, journey)| load::trip(&mut tables, namespace, name, journey));
         let routes: Vec<_> = routes.collect::<Result<_, _>>()?;
         self.finish(now);
         self.tables = Arc::new(tables);
@@ -242,7 +250,11 @@ impl Network {
     /// Ends the load: slots that are not done are recorded as unfinished.
     pub fn finish(&mut self, at: Time) {
         self.stop_load(at);
-        let open: Vec<_> = self.slots.iter().map(|(key, slot)| (key, slot.journey, slot.place)).collect();
+        let open: Vec<_> = self
+            .slots
+            .iter()
+            .map(|(key, slot)| (key, slot.journey, slot.place))
+            .collect();
         for (key, journey, place) in open {
             self.tally.unfinished(journey, place);
             self.slots.remove(key);
@@ -324,7 +336,12 @@ impl Network {
     fn compare(&mut self, fabric: &Fabric) {
         if self.compared != fabric.services.len() || self.services.len() != self.tables.names.len() {
             self.compared = fabric.services.len();
-            self.services = self.tables.names.iter().map(|(namespace, name)| fabric.service(namespace, name)).collect();
+            self.services = self
+                .tables
+                .names
+                .iter()
+                .map(|(namespace, name)| fabric.service(namespace, name))
+                .collect();
         }
     }
 

@@ -58,15 +58,25 @@ pub(super) struct Stop {
 /// everything.
 pub(super) fn trip(tables: &mut Tables, namespace: &str, name: &str, journey: &Journey) -> Result<Trip, InstallError> {
     if !(1..=10_000).contains(&journey.rate) {
-        return Err(InstallError::Rate { journey: name.to_owned(), rate: journey.rate });
+        return Err(InstallError::Rate {
+            journey: name.to_owned(),
+            rate: journey.rate,
+        });
     }
     if journey.steps.is_empty() {
-        return Err(InstallError::NoSteps { journey: name.to_owned() });
+        return Err(InstallError::NoSteps {
+            journey: name.to_owned(),
+        });
     }
     if journey.timeout.is_zero() {
-        return Err(InstallError::Timeout { place: format!("journey `{name}`") });
+        return Err(InstallError::Timeout {
+            place: format!("journey `{name}`"),
+        });
     }
-    let described = tables.models.iter().any(|model| !model.assumed && model.current && &*model.namespace == namespace);
+    let described = tables
+        .models
+        .iter()
+        .any(|model| !model.assumed && model.current && &*model.namespace == namespace);
     let mut steps = Vec::with_capacity(journey.steps.len());
     for (number, request) in journey.steps.iter().enumerate() {
         let at = || format!("journey `{name}`, step {number}");

@@ -20,14 +20,18 @@ impl Network {
     pub(super) fn serve(&mut self, key: Key, pod: PodId, net: &PodNet, delay: Span) {
         let mut at = self.now + delay + self.round_trip();
         let Some(frame) = self.frames.get_mut(key) else { return };
-        (frame.phase, frame.pod, frame.incarnation, frame.machine) = (Phase::Serving, pod, net.incarnation, net.machine);
+        (frame.phase, frame.pod, frame.incarnation, frame.machine) =
+            (Phase::Serving, pod, net.incarnation, net.machine);
         let deadline = frame.deadline;
         if let Caller::User(slot) = frame.caller
             && let Some(slot) = self.slots.get_mut(slot)
         {
             slot.connection = Some((pod, net.incarnation));
         }
-        match self.tables.handler(net.model, self.tables.targets[frame.target as usize]) {
+        match self
+            .tables
+            .handler(net.model, self.tables.targets[frame.target as usize])
+        {
             Handler::Route(index) => {
                 let route = self.tables.routes[index as usize];
                 frame.route = index;
@@ -107,7 +111,9 @@ impl Network {
         let mut slot = self.slots.get_mut(frame.user);
         match op {
             // A user who is gone notices nothing, whatever the answer.
-            Op::NeedsLogin(status) if !slot.as_deref_mut().is_some_and(|slot| slot.logged_in(process)) => return Some(Outcome::error(status)),
+            Op::NeedsLogin(status) if !slot.as_deref_mut().is_some_and(|slot| slot.logged_in(process)) => {
+                return Some(Outcome::error(status));
+            }
             Op::LogIn => {
                 if let Some(slot) = slot {
                     slot.log_in(process);
@@ -148,7 +154,14 @@ impl Network {
     /// Makes the calls of a step; the outcome when an open breaker answers instead.
     #[inline]
     fn call(&mut self, key: Key, first: u32, count: u16, fabric: &Fabric) -> Option<Outcome> {
-        let &Frame { pod, incarnation, route, machine, user, .. } = self.frames.get(key)?;
+        let &Frame {
+            pod,
+            incarnation,
+            route,
+            machine,
+            user,
+            ..
+        } = self.frames.get(key)?;
         if let Some(breaker) = self.tables.routes[route as usize].breaker {
             let now = self.now;
             if !self.memory(pod, incarnation).may_call(route, now) {
@@ -162,7 +175,13 @@ impl Network {
             let index = first + u32::from(position);
             let call = self.tables.calls[index as usize];
             let deadline = call.timeout.map_or(Time::NEVER, |limit| self.now + limit);
-            let mut frame = Frame::new(Caller::Handler(key), user, call.target, Origin::Machine(machine), deadline);
+            let mut frame = Frame::new(
+                Caller::Handler(key),
+                user,
+                call.target,
+                Origin::Machine(machine),
+                deadline,
+            );
             (frame.call, frame.position) = (index, position);
             self.hops += 1;
             let request = self.frames.insert(frame);
@@ -224,7 +243,9 @@ impl Network {
     /// A handler's call has returned.
     fn returned(&mut self, key: Key, child: &Frame, outcome: Outcome, fabric: &Fabric) {
         let call = self.tables.calls[child.call as usize];
-        let Some(frame) = self.frames.get_mut(key).filter(|frame| frame.phase == Phase::Serving) else { return };
+        let Some(frame) = self.frames.get_mut(key).filter(|frame| frame.phase == Phase::Serving) else {
+            return;
+        };
         let reaction = match outcome {
             Outcome::Answer(status, _, count) if status < ERROR => {
                 if call.relay_count {
@@ -242,14 +263,28 @@ impl Network {
             (frame.decided, frame.reaction, frame.outcome) = (child.position, reaction, outcome);
         }
         frame.pending -= 1;
-        let &mut Frame { pod, incarnation, route, pending, decided, reaction: decision, outcome: failed, .. } = frame;
+        let &mut Frame {
+            pod,
+            incarnation,
+            route,
+            pending,
+            decided,
+            reaction: decision,
+            outcome: failed,
+            ..
+        } = frame;
         let now = self.now;
         if let Some(breaker) = self.tables.routes[route as usize].breaker {
-            self.memory(pod, incarnation).called(route, now, breaker, reaction.is_some());
+            self.memory(pod, incarnation)
+                .called(route, now, breaker, reaction.is_some());
         }
         if call.pooled.is_some() && matches!(outcome, Outcome::Answer(..)) {
             let name = self.tables.targets[child.target as usize].name;
-            let connection = Idle { pod: child.pod, incarnation: child.incarnation, since: now };
+            let connection = Idle {
+                pod: child.pod,
+                incarnation: child.incarnation,
+                since: now,
+            };
             self.memory(pod, incarnation).keep(name, connection);
         }
         if pending > 0 {
@@ -272,7 +307,10 @@ impl Network {
             (Reaction::Crash, _) => {
                 if let Some(frame) = self.frames.get_mut(key) {
                     frame.phase = Phase::Crashing;
-                    self.effects.push_back(Effect::Crash { pod: frame.pod, at: self.now });
+                    self.effects.push_back(Effect::Crash {
+                        pod: frame.pod,
+                        at: self.now,
+                    });
                 }
                 return;
             }
