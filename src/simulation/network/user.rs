@@ -93,10 +93,10 @@ impl Network {
         );
         self.hops += 1;
         let request = self.frames.insert(frame);
-        if let Some((pod, incarnation)) = connection {
-            if self.resume(request, pod, incarnation, fabric) {
-                return;
-            }
+        if let Some((pod, incarnation)) = connection
+            && self.resume(request, pod, incarnation, fabric)
+        {
+            return;
         }
         self.connect(request, Span::ZERO, fabric);
     }

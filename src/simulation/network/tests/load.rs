@@ -212,7 +212,7 @@ fn a_model_that_makes_no_sense_is_refused_by_name() {
     );
     assert_eq!(
         refused("steps: [{call: {to: a, request: GET /}}]"),
-        format!("{here}: this call leads back to a route that is already being served")
+        format!("{here}: its calls lead round in a circle")
     );
     let mut fast = shop();
     let mut journey: Journey = yaml(CATALOGUE);
