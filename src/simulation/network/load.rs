@@ -85,6 +85,13 @@ impl Network {
         all.extend(self.tally.drain(|journey| self.load.upcoming(journey)));
         all
     }
+
+    /// Whether every journey of the running load has slots in every second of `from..until`, and all of them went well. Seconds
+    /// already drained do not count as good.
+    #[must_use]
+    pub fn all_good(&self, from: u64, until: u64) -> bool {
+        self.tally.all_good(from, until)
+    }
 }
 
 /// The journeys of a load and how far they are.

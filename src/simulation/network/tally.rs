@@ -148,6 +148,19 @@ impl Tally {
         self.decide(journey, place, b'u');
     }
 
+    /// Whether every journey has slots in every second of `from..until`, and all of them went well.
+    pub(super) fn all_good(&self, from: u64, until: u64) -> bool {
+        from >= self.base
+            && !self.journeys.is_empty()
+            && (from..until).all(|second| {
+                self.journeys.iter().all(|counts| {
+                    counts
+                        .get((second - self.base) as usize)
+                        .is_some_and(|count| !count.outcomes.is_empty() && count.good as usize == count.outcomes.len())
+                })
+            })
+    }
+
     /// Everything that is not yet handed out, undecided slots as `u`.
     pub(super) fn all(&self) -> Vec<Second> {
         let longest = self.journeys.iter().map(VecDeque::len).max().unwrap_or(0);

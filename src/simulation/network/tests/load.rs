@@ -69,6 +69,31 @@ fn seconds_are_handed_out_once_all_their_slots_are_decided() {
 }
 
 #[test]
+fn a_second_is_all_good_when_every_slot_of_it_went_well() {
+    let mut rig = Rig::new(1, 1);
+    rig.load(CATALOGUE);
+    rig.until(3);
+    let db = rig.pod("db", 0);
+    rig.kill(db);
+    rig.until(5);
+    assert!(rig.network.all_good(0, 3));
+    assert!(!rig.network.all_good(0, 4));
+    assert!(!rig.network.all_good(0, 6), "not yet planned");
+    assert_eq!(rig.network.drain_seconds().len(), 5);
+    assert!(!rig.network.all_good(0, 3), "handed out");
+}
+
+#[test]
+fn the_sock_shop_is_accepted_with_its_journeys() {
+    let shop = Application::from_yaml(include_str!("../../../../fixtures/sockshop/model.yaml")).expect("a model");
+    let mut network = Network::new(1);
+    assert_eq!(network.install("sockshop", &shop), Ok(()));
+    let path = network.path_of("sockshop", &shop.journeys["checkout"]);
+    assert_eq!(path[0], "front-end");
+    assert_eq!(path.len(), 12, "all but queue-master: {path:?}");
+}
+
+#[test]
 fn a_relayed_error_fails_the_content_check_under_status_200() {
     let mut rig = Rig::new(1, 1);
     let db = rig.pod("db", 0);

@@ -1,0 +1,217 @@
+//! The Kubernetes API over a simulated cluster, as a tower service: a [`kube::Client`] without a socket.
+//!
+//! A request brings the world to the present cluster time, acts on it under one lock, and tells the watchers. What is
+//! served is what `ApiStore` has: every resource it lists, with its `status`, and the logs of pods.
+
+mod deleting;
+mod discovery;
+mod listing;
+mod path;
+mod query;
+mod response;
+mod selector;
+mod status;
+mod watching;
+mod writing;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use kube::client::Body;
+use serde_json::Value;
+use tower::Service;
+
+use super::driver::{Driver, DriverError, Live};
+use crate::simulation::api::Resource;
+use listing::ListOptions;
+use path::{Facet, Item, Target};
+use query::Query;
+use response::{Answer, Shape};
+use selector::Selection;
+use status::Refusal;
+use watching::WatchOptions;
+use writing::Content;
+
+/// The longest body that is read (kube-apiserver: `MaxRequestBodyBytes`).
+const LONGEST_BODY: usize = 3 * 1024 * 1024;
+
+/// A Kubernetes API server over a driven world. Clones serve the same world.
+pub(crate) struct Face<W> {
+    driver: Driver<W>,
+    resources: &'static [Resource],
+}
+
+impl<W> Clone for Face<W> {
+    fn clone(&self) -> Self {
+        Self { driver: self.driver.clone(), resources: self.resources }
+    }
+}
+
+impl<W: Live + 'static> Face<W> {
+    /// The face of a world.
+    ///
+    /// # Errors
+    /// When the simulation has panicked before.
+    pub(crate) fn new(driver: Driver<W>) -> Result<Self, DriverError> {
+        let resources = driver.with(|world| world.resources())?;
+        Ok(Self { driver, resources })
+    }
+
+    /// A client of this cluster, in the namespace `default`.
+    pub(crate) fn client(&self) -> kube::Client {
+        kube::Client::new(self.clone(), "default")
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Result<Answer, Refusal> {
+        let (head, body) = request.into_parts();
+        let query = Query::parse(head.uri.query());
+        let target = Target::parse(head.uri.path(), self.resources)?;
+        let is_get = head.method == Method::GET;
+        let ok = |value: Value| Ok(response::json(StatusCode::OK, &value));
+        match target {
+            Target::Collection { resource, namespace } => {
+                self.collection(head.method, &head.headers, resource, namespace, &query, body).await
+            }
+            Target::Object(item) => self.object(head.method, &head.headers, item, &query, body).await,
+            _ if !is_get => Err(Refusal::Method),
+            Target::Health => Ok(response::text("ok".to_owned())),
+            Target::Version => ok(discovery::version()),
+            Target::CoreVersions => ok(discovery::core_versions()),
+            Target::Groups => ok(discovery::groups(self.resources)),
+            Target::Group(name) => ok(discovery::group(self.resources, &name)?),
+            Target::Resources { group, version } => ok(discovery::resources(self.resources, &group, &version)?),
+        }
+    }
+
+    async fn collection(
+        &self,
+        method: Method,
+        headers: &HeaderMap,
+        resource: &'static Resource,
+        namespace: Option<String>,
+        query: &Query,
+        body: Body,
+    ) -> Result<Answer, Refusal> {
+        let shape = Shape::accepted(headers)?;
+        match method {
+            Method::GET => {
+                let selection = Selection::parse(resource, namespace, query)?;
+                if query.switch("watch").unwrap_or_default() {
+                    let options = WatchOptions::parse(query)?;
+                    return Ok(watching::serve(self.driver.clone(), resource, selection, &options, shape));
+                }
+                let options = ListOptions::parse(query)?;
+                let list = self.driver.with(|world| listing::list(world, resource, &selection, &options, shape))??;
+                Ok(response::json(StatusCode::OK, &list))
+            }
+            // A namespaced object is created in a namespace.
+            Method::POST if namespace.is_some() == resource.namespaced => {
+                let content = Content::new(headers, read(body).await?)?;
+                let object = self
+                    .driver
+                    .with(|world| writing::create(world, resource, namespace.as_deref(), &content, query))??;
+                Ok(response::json(StatusCode::CREATED, &shape.object(&object, object.version)))
+            }
+            Method::DELETE if namespace.is_some() == resource.namespaced => {
+                let selection = Selection::parse(resource, namespace, query)?;
+                let options = deleting::Options::parse(&read(body).await?, query)?;
+                let list = self.driver.with(|world| {
+                    deleting::delete_collection(world, resource, &selection, &options, shape)
+                })??;
+                Ok(response::json(StatusCode::OK, &list))
+            }
+            _ => Err(Refusal::Method),
+        }
+    }
+
+    async fn object(
+        &self,
+        method: Method,
+        headers: &HeaderMap,
+        item: Item,
+        query: &Query,
+        body: Body,
+    ) -> Result<Answer, Refusal> {
+        let shape = Shape::accepted(headers)?;
+        let object = match (method, item.facet) {
+            (Method::GET, Facet::Log) => {
+                return Ok(response::text(self.driver.with(|world| log(world, &item, query))??));
+            }
+            (Method::GET, Facet::Whole) if query.switch("watch").unwrap_or_default() => {
+                let selection = Selection::parse(item.resource, item.namespace, query)?.only(&item.name)?;
+                let options = WatchOptions::parse(query)?;
+                return Ok(watching::serve(self.driver.clone(), item.resource, selection, &options, shape));
+            }
+            (Method::GET, Facet::Whole | Facet::Status) => {
+                let object = self.driver.with(|world| listing::get(world, &item, query, shape))??;
+                return Ok(response::json(StatusCode::OK, &object));
+            }
+            (Method::PUT, Facet::Whole | Facet::Status) => {
+                let content = Content::new(headers, read(body).await?)?;
+                self.driver.with(|world| writing::replace(world, &item, &content, query))??
+            }
+            (Method::PATCH, Facet::Whole | Facet::Status) => {
+                writing::check_patch_type(headers)?;
+                let patch = writing::json_body(&read(body).await?)?;
+                self.driver.with(|world| writing::patch(world, &item, &patch, query))??
+            }
+            (Method::DELETE, Facet::Whole) => {
+                let options = deleting::Options::parse(&read(body).await?, query)?;
+                let answer = self.driver.with(|world| deleting::delete(world, &item, &options, shape))??;
+                return Ok(response::json(StatusCode::OK, &answer));
+            }
+            _ => return Err(Refusal::Method),
+        };
+        Ok(response::json(StatusCode::OK, &shape.object(&object, object.version)))
+    }
+}
+
+/// The last lines of a pod's log. There is one log per pod, whichever container is named.
+fn log(world: &impl Live, item: &Item, query: &Query) -> Result<String, Refusal> {
+    let lines = query.number("tailLines")?.map_or(usize::MAX, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
+    let pod = listing::find(world, item)?;
+    let log = world.pod_log(item.namespace.as_deref().unwrap_or_default(), &item.name).ok_or_else(|| {
+        let whole = pod.body.project();
+        let container = query.text("container").or_else(|| whole["spec"]["containers"][0]["name"].as_str());
+        // pkg/kubelet/kubelet_pods.go: validateContainerLogStatus
+        let (container, name) = (container.unwrap_or_default(), &item.name);
+        let why = format!("container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating");
+        Refusal::BadRequest(why)
+    })?;
+    let first = log.len().saturating_sub(lines);
+    Ok(log[first..].iter().flat_map(|line| [line, "\n"]).collect())
+}
+
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    let whole = Limited::new(body, LONGEST_BODY).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            Refusal::TooLong(LONGEST_BODY)
+        } else {
+            Refusal::BadRequest(format!("failed to read the body: {error}"))
+        }
+    })?;
+    Ok(whole.to_bytes())
+}
+
+impl<W: Live + 'static> Service<Request<Body>> for Face<W> {
+    type Response = Answer;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let face = self.clone();
+        Box::pin(async move { Ok(face.answer(request).await.unwrap_or_else(|refusal| refusal.response())) })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

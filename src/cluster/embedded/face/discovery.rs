@@ -1,0 +1,88 @@
+//! What the server tells of itself, for clients that ask before they act.
+
+use serde_json::{Value, json};
+
+use super::status::Refusal;
+use crate::simulation::api::Resource;
+
+/// The Kubernetes release whose behaviour is modelled.
+const RELEASE: (&str, &str, &str) = ("1", "36", "v1.36.1+steadfast");
+
+/// `/version`.
+pub(super) fn version() -> Value {
+    let (major, minor, release) = RELEASE;
+    json!({
+        "major": major, "minor": minor, "gitVersion": release, "gitCommit": "", "gitTreeState": "", "buildDate": "",
+        "goVersion": "", "compiler": "", "platform": "",
+    })
+}
+
+/// `/api`.
+pub(super) fn core_versions() -> Value {
+    json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
+}
+
+/// `/apis`.
+pub(super) fn groups(resources: &[Resource]) -> Value {
+    let mut names: Vec<&str> = Vec::new();
+    for resource in resources.iter().filter(|resource| !resource.group.is_empty()) {
+        if !names.contains(&resource.group) {
+            names.push(resource.group);
+        }
+    }
+    let groups: Vec<Value> = names.into_iter().filter_map(|name| describe(resources, name)).collect();
+    json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+}
+
+/// `/apis/GROUP`.
+pub(super) fn group(resources: &[Resource], name: &str) -> Result<Value, Refusal> {
+    let mut group = describe(resources, name).ok_or(Refusal::Unserved)?;
+    group["kind"] = json!("APIGroup");
+    group["apiVersion"] = json!("v1");
+    Ok(group)
+}
+
+/// `/api/v1`, `/apis/GROUP/VERSION`.
+pub(super) fn resources(resources: &[Resource], group: &str, version: &str) -> Result<Value, Refusal> {
+    let served: Vec<&Resource> =
+        resources.iter().filter(|resource| resource.group == group && resource.version == version).collect();
+    let first = served.first().ok_or(Refusal::Unserved)?;
+    let listed: Vec<Value> = served.iter().flat_map(|resource| paths(resource)).collect();
+    Ok(json!({
+        "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": first.api_version(), "resources": listed,
+    }))
+}
+
+fn describe(resources: &[Resource], name: &str) -> Option<Value> {
+    let mut versions: Vec<Value> = Vec::new();
+    for resource in resources.iter().filter(|resource| !name.is_empty() && resource.group == name) {
+        let version = json!({"groupVersion": resource.api_version(), "version": resource.version});
+        if !versions.contains(&version) {
+            versions.push(version);
+        }
+    }
+    let preferred = versions.first()?.clone();
+    Some(json!({"name": name, "versions": versions, "preferredVersion": preferred}))
+}
+
+/// A resource and its subresources.
+fn paths(resource: &Resource) -> Vec<Value> {
+    let path = |suffix: &str, singular: &str, verbs: &[&str]| {
+        json!({
+            "name": format!("{}{suffix}", resource.plural),
+            "singularName": singular,
+            "namespaced": resource.namespaced,
+            "kind": resource.kind,
+            "verbs": verbs,
+        })
+    };
+    let verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    let mut paths = vec![path("", &resource.kind.to_ascii_lowercase(), &verbs)];
+    if resource.status {
+        paths.push(path("/status", "", &["get", "patch", "update"]));
+    }
+    if resource.group.is_empty() && resource.plural == "pods" {
+        paths.push(path("/log", "", &["get"]));
+    }
+    paths
+}

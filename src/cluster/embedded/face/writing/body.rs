@@ -1,0 +1,134 @@
+//! Bodies: from bytes to an object that fits its path.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+use super::super::path::Item;
+use super::super::status::Refusal;
+use crate::simulation::api::Resource;
+
+/// The body of a create or replace.
+pub(in super::super) struct Content(Bytes);
+
+impl Content {
+    /// # Errors
+    /// When it is not JSON by its `Content-Type`.
+    pub(in super::super) fn new(headers: &HeaderMap, body: Bytes) -> Result<Self, Refusal> {
+        match media_type(headers).as_deref() {
+            None | Some("application/json") => Ok(Self(body)),
+            Some(_) => Err(Refusal::MediaType("application/json")),
+        }
+    }
+
+    /// The object, with its types.
+    pub(super) fn object(&self, resource: &Resource) -> Result<Value, Refusal> {
+        // k8s.io/apiserver/pkg/endpoints/handlers/rest.go: transformDecodeError
+        let unrecognized = |why: &str| {
+            let (kind, start) = (resource.kind, summary(&self.0));
+            let why = format!("the object provided is unrecognized (must be of type {kind}): {why} ({start})");
+            Refusal::BadRequest(why)
+        };
+        let mut object: Value = serde_json::from_slice(&self.0)
+            .map_err(|error| unrecognized(&format!("couldn't get version/kind; json parse error: {error}")))?;
+        if !object.is_object() {
+            return Err(unrecognized("couldn't get version/kind; json parse error: not an object"));
+        }
+        // Kubernetes' decoder takes what is missing from the path.
+        for (key, default) in [("kind", resource.kind.to_owned()), ("apiVersion", resource.api_version())] {
+            if object[key].as_str().unwrap_or_default().is_empty() {
+                object[key] = json!(default);
+            }
+        }
+        if !object["metadata"].is_object() {
+            object["metadata"] = json!({});
+        }
+        check_types(&object, resource)?;
+        Ok(object)
+    }
+}
+
+/// Reads a body as JSON, without any demands.
+pub(in super::super) fn json_body(body: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::BadRequest(format!("error decoding the body: {error}")))
+}
+
+/// The media type of a body, without its parameters.
+pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// Refuses an object of another type than the path's (`endpoints/handlers/create.go`, `rest.go`).
+pub(super) fn check_types(object: &Value, resource: &Resource) -> Result<(), Refusal> {
+    let text = |key: &str| object[key].as_str().unwrap_or_default();
+    let (kind, version, expected) = (text("kind"), text("apiVersion"), resource.api_version());
+    let refuse = |why| Err(Refusal::BadRequest(why));
+    if kind != resource.kind {
+        let short = version.rsplit('/').next().unwrap_or_default();
+        return refuse(format!("{kind} in version \"{short}\" cannot be handled as a {}", resource.kind));
+    }
+    if version != expected {
+        return refuse(format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        ));
+    }
+    Ok(())
+}
+
+/// Gives an object the namespace of its path (`registry/rest/meta.go`: `EnsureObjectNamespaceMatchesRequestNamespace`).
+pub(super) fn settle_namespace(object: &mut Value, namespace: Option<&str>) -> Result<(), Refusal> {
+    let stated = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    match namespace {
+        Some(namespace) if stated.is_empty() || stated == namespace => {
+            object["metadata"]["namespace"] = json!(namespace);
+        }
+        Some(_) => {
+            let why = "the namespace of the provided object does not match the namespace sent on the request";
+            return Err(Refusal::BadRequest(why.to_owned()));
+        }
+        None => {
+            if let Some(metadata) = object["metadata"].as_object_mut() {
+                metadata.remove("namespace");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an object of another name than the path's (`endpoints/handlers/rest.go`: `checkName`).
+pub(super) fn check_name(object: &Value, item: &Item) -> Result<(), Refusal> {
+    let stated = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
+    let (name, namespace) = (stated("name"), stated("namespace"));
+    let refuse = |why| Err(Refusal::BadRequest(why));
+    if name.is_empty() {
+        return refuse(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            item.name
+        ));
+    }
+    if name != item.name {
+        return refuse(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            item.name
+        ));
+    }
+    match item.namespace.as_deref() {
+        Some(requested) if !namespace.is_empty() && namespace != requested => refuse(format!(
+            "the namespace of the object ({namespace}) does not match the namespace on the request ({requested})"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The first bytes of a body (`endpoints/handlers/rest.go`: `summarizeData`).
+fn summary(body: &[u8]) -> String {
+    const LENGTH: usize = 30;
+    let (start, more) = (&body[..body.len().min(LENGTH)], if body.len() > LENGTH { " ..." } else { "" });
+    match body.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
+        Some(_) => format!("{}{more}", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    }
+}
