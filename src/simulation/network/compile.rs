@@ -39,7 +39,9 @@ pub(super) fn application(tables: &mut Tables, namespace: &str, app: &Applicatio
     for ((name, service), first) in app.services.iter().zip(&first_routes) {
         for (route, index) in service.routes.iter().zip(*first..) {
             if !ends(tables, index, &mut Vec::new(), &mut finite) {
-                return Err(InstallError::Endless { place: place(name, &route.request) });
+                return Err(InstallError::Endless {
+                    place: place(name, &route.request),
+                });
             }
         }
     }
@@ -57,7 +59,11 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         namespace: namespace.into(),
         name: name.into(),
         current: true,
-        images: service.images.iter().map(|image| image::repository(image).to_owned()).collect(),
+        images: service
+            .images
+            .iter()
+            .map(|image| image::repository(image).to_owned())
+            .collect(),
         kin: 0,
         assumed: false,
         start: range(service.start, || format!("{here}, start"))?,
@@ -69,7 +75,11 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         Some(breaker) if breaker.failures == 0 => return Err(InstallError::Breaker { place: here }),
         Some(breaker) => {
             status(breaker.answer, || format!("{here}, breaker"))?;
-            Some(Breaker { failures: breaker.failures, open: Span::from(breaker.open), answer: breaker.answer })
+            Some(Breaker {
+                failures: breaker.failures,
+                open: Span::from(breaker.open),
+                answer: breaker.answer,
+            })
         }
         None => None,
     };
@@ -80,9 +90,21 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         let body = tables.content(&route.body);
         model.patterns.push((pattern, tables.routes.len() as u32));
         let work = range(route.work, at)?;
-        tables.routes.push(Route { work, first: 0, end: 0, leaf: true, answer: route.answer, body, breaker });
+        tables.routes.push(Route {
+            work,
+            first: 0,
+            end: 0,
+            leaf: true,
+            answer: route.answer,
+            body,
+            breaker,
+        });
     }
-    match tables.models.iter_mut().find(|known| !known.assumed && known.is(namespace, name)) {
+    match tables
+        .models
+        .iter_mut()
+        .find(|known| !known.assumed && known.is(namespace, name))
+    {
         Some(known) => *known = model,
         None => tables.models.push(model),
     }
@@ -101,14 +123,19 @@ fn steps(
     let first = tables.ops.len() as u32;
     for wanted in &service.waits_for {
         if tables.described(namespace, wanted).is_none() {
-            return Err(InstallError::UnknownService { place: format!("service `{name}`, waits_for"), callee: wanted.clone() });
+            return Err(InstallError::UnknownService {
+                place: format!("service `{name}`, waits_for"),
+                callee: wanted.clone(),
+            });
         }
     }
     for step in &route.steps {
         let op = match step {
             Step::Call(one) => calls(tables, namespace, std::slice::from_ref(one), at)?,
             Step::Together(all) => calls(tables, namespace, all, at)?,
-            Step::NeedsLogin(_) | Step::LogIn if !service.sessions => return Err(InstallError::NoSessions { place: at() }),
+            Step::NeedsLogin(_) | Step::LogIn if !service.sessions => {
+                return Err(InstallError::NoSessions { place: at() });
+            }
             Step::Store(_) if !service.store => return Err(InstallError::NoStore { place: at() }),
             Step::NeedsLogin(answer) => {
                 status(*answer, at)?;
@@ -120,15 +147,25 @@ fn steps(
         tables.ops.push(op);
     }
     let end = tables.ops.len() as u32;
-    let leaf = !tables.ops[first as usize..].iter().any(|op| matches!(op, Op::Calls(..)));
+    let leaf = !tables.ops[first as usize..]
+        .iter()
+        .any(|op| matches!(op, Op::Calls(..)));
     let compiled = &mut tables.routes[index as usize];
     (compiled.first, compiled.end, compiled.leaf) = (first, end, leaf);
     Ok(())
 }
 
-fn calls(tables: &mut Tables, namespace: &str, calls: &[application::Call], at: impl Fn() -> String) -> Result<Op, InstallError> {
+fn calls(
+    tables: &mut Tables,
+    namespace: &str,
+    calls: &[application::Call],
+    at: impl Fn() -> String,
+) -> Result<Op, InstallError> {
     if calls.is_empty() || calls.len() > TOGETHER {
-        return Err(InstallError::Together { place: at(), found: calls.len() });
+        return Err(InstallError::Together {
+            place: at(),
+            found: calls.len(),
+        });
     }
     let first = tables.calls.len() as u32;
     for call in calls {
@@ -157,23 +194,43 @@ fn calls(tables: &mut Tables, namespace: &str, calls: &[application::Call], at: 
 }
 
 /// The target of a request that a model must describe.
-pub(super) fn aim(tables: &mut Tables, namespace: &str, service: &str, request: &str, at: impl Fn() -> String) -> Result<u32, InstallError> {
+pub(super) fn aim(
+    tables: &mut Tables,
+    namespace: &str,
+    service: &str,
+    request: &str,
+    at: impl Fn() -> String,
+) -> Result<u32, InstallError> {
     if tables.described(namespace, service).is_none() {
-        return Err(InstallError::UnknownService { place: at(), callee: service.to_owned() });
+        return Err(InstallError::UnknownService {
+            place: at(),
+            callee: service.to_owned(),
+        });
     }
     let parsed = line(request, &at)?;
     match tables.aim(namespace, service, &parsed) {
         (target, true) => Ok(target),
-        (_, false) => Err(InstallError::UnknownRoute { place: at(), callee: service.to_owned(), request: request.to_owned() }),
+        (_, false) => Err(InstallError::UnknownRoute {
+            place: at(),
+            callee: service.to_owned(),
+            request: request.to_owned(),
+        }),
     }
 }
 
 pub(super) fn line(request: &str, at: impl Fn() -> String) -> Result<RequestLine, InstallError> {
-    RequestLine::parse(request).ok_or_else(|| InstallError::RequestLine { place: at(), request: request.to_owned() })
+    RequestLine::parse(request).ok_or_else(|| InstallError::RequestLine {
+        place: at(),
+        request: request.to_owned(),
+    })
 }
 
 pub(super) fn status(status: u16, at: impl Fn() -> String) -> Result<(), InstallError> {
-    if (100..600).contains(&status) { Ok(()) } else { Err(InstallError::Status { place: at(), status }) }
+    if (100..600).contains(&status) {
+        Ok(())
+    } else {
+        Err(InstallError::Status { place: at(), status })
+    }
 }
 
 fn range(between: Between, at: impl Fn() -> String) -> Result<Range, InstallError> {
@@ -192,7 +249,11 @@ fn ends(tables: &Tables, route: u32, path: &mut Vec<u32>, finite: &mut BTreeSet<
         return false;
     }
     path.push(route);
-    let all = tables.calls_of(route).all(|call| tables.expected(call.target).is_none_or(|next| ends(tables, next, path, finite)));
+    let all = tables.calls_of(route).all(|call| {
+        tables
+            .expected(call.target)
+            .is_none_or(|next| ends(tables, next, path, finite))
+    });
     path.pop();
     if all {
         finite.insert(route);
@@ -206,7 +267,9 @@ pub(super) fn kinship(tables: &mut Tables) {
         let model = &tables.models[index];
         let kin = tables.models[..index]
             .iter()
-            .find(|other| other.namespace == model.namespace && other.images.iter().any(|image| model.images.contains(image)))
+            .find(|other| {
+                other.namespace == model.namespace && other.images.iter().any(|image| model.images.contains(image))
+            })
             .map_or(index as u32, |other| other.kin);
         tables.models[index].kin = kin;
     }
@@ -215,7 +278,10 @@ pub(super) fn kinship(tables: &mut Tables) {
 /// Adds a model that answers 200 to everything, unless the image already has one.
 pub(super) fn assumption(tables: &mut Tables, namespace: &str, image: &str) -> ModelId {
     let repository = image::repository(image);
-    let known = tables.models.iter().position(|model| model.assumed && model.is(namespace, repository));
+    let known = tables
+        .models
+        .iter()
+        .position(|model| model.assumed && model.is(namespace, repository));
     let index = known.unwrap_or_else(|| {
         tables.models.push(Model {
             namespace: namespace.into(),

@@ -57,7 +57,10 @@ impl Network {
         match caller {
             Caller::Nobody => false,
             Caller::User(slot) => self.slots.get(slot).is_some(),
-            Caller::Handler(handler) => self.frames.get(handler).is_some_and(|frame| frame.phase == Phase::Serving),
+            Caller::Handler(handler) => self
+                .frames
+                .get(handler)
+                .is_some_and(|frame| frame.phase == Phase::Serving),
         }
     }
 
@@ -116,7 +119,12 @@ impl Network {
             return;
         };
         let outside = origin == Origin::Outside && self.one_client;
-        let stale = if outside { self.conntrack.hit(self.now, service, |bound| self.chance.port.below(bound)) } else { None };
+        let stale = if outside {
+            self.conntrack
+                .hit(self.now, service, |bound| self.chance.port.below(bound))
+        } else {
+            None
+        };
         let Some(pod) = stale.or_else(|| self.choose(fabric, origin, service)) else {
             self.reject(key, delay, origin, service);
             return;

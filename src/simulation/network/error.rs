@@ -76,9 +76,9 @@ pub enum InstallError {
         found: usize,
     },
     /// Routes that call each other for ever.
-    #[error("{place}: this call leads back to a route that is already being served")]
+    #[error("{place}: its calls lead round in a circle")]
     Endless {
-        /// The service and route with the closing call.
+        /// The first service and route whose calls do.
         place: String,
     },
     /// A rate out of range.

@@ -1,10 +1,98 @@
 //! The load, compiled: journeys whose slots start on time, whatever happened before.
 
-use super::compile;
+use std::sync::Arc;
+
 use super::error::InstallError;
+use super::queue::What;
 use super::tables::{Content, Tables};
+use super::tally::Tally;
+use super::{Network, compile};
+use crate::model::history::Second;
 use crate::model::journey::{Connection, Journey};
 use crate::model::time::{Span, Time};
+use crate::simulation::fabric::Fabric;
+
+impl Network {
+    /// Starts a load: slot k of a journey starts at `now + k / rate`. A load before it is finished at `now`.
+    ///
+    /// # Errors
+    /// A journey that the installed application cannot serve; then nothing has changed.
+    pub fn start_load(
+        &mut self,
+        now: Time,
+        fabric: &Fabric,
+        namespace: &str,
+        journeys: &[(String, Journey)],
+    ) -> Result<(), InstallError> {
+        let mut tables = (*self.tables).clone();
+        let routes = journeys
+            .iter()
+            .map(|(name, journey)| trip(&mut tables, namespace, name, journey));
+        let routes: Vec<_> = routes.collect::<Result<_, _>>()?;
+        self.finish(now);
+        self.tables = Arc::new(tables);
+        let count = routes.len();
+        let number = self.load.number + 1;
+        self.load = Load {
+            number,
+            namespace: namespace.to_owned(),
+            began: now,
+            stop: Time::NEVER,
+            routes,
+            next: vec![0; count],
+            journeys: journeys.to_vec(),
+        };
+        let before = std::mem::replace(&mut self.tally, Tally::new(now, count));
+        self.past.extend(before.all());
+        for journey in 0..count as u32 {
+            self.queue.push(now, What::Start { load: number, journey });
+        }
+        self.compare(fabric);
+        Ok(())
+    }
+
+    /// No slot starts at or after `at`; slots under way go on.
+    pub fn stop_load(&mut self, at: Time) {
+        self.load.stop = self.load.stop.min(at);
+    }
+
+    /// Ends the load: slots that are not done are recorded as unfinished.
+    pub fn finish(&mut self, at: Time) {
+        self.stop_load(at);
+        let open: Vec<_> = self
+            .slots
+            .iter()
+            .map(|(key, slot)| (key, slot.journey, slot.place))
+            .collect();
+        for (key, journey, place) in open {
+            self.tally.unfinished(journey, place);
+            self.slots.remove(key);
+        }
+    }
+
+    /// Everything not drained, up to now; slots under way count as unfinished. In order of second, then journey.
+    #[must_use]
+    pub fn seconds(&self) -> Vec<Second> {
+        let mut all = self.past.clone();
+        all.extend(self.tally.all());
+        all
+    }
+
+    /// Takes the seconds, from the first not yet taken on, whose slots are all decided. In order of second, then journey. After
+    /// [`Network::finish`] this is everything.
+    pub fn drain_seconds(&mut self) -> Vec<Second> {
+        let mut all = std::mem::take(&mut self.past);
+        all.extend(self.tally.drain(|journey| self.load.upcoming(journey)));
+        all
+    }
+
+    /// Whether every journey of the running load has slots in every second of `from..until`, and all of them went well. Seconds
+    /// already drained do not count as good.
+    #[must_use]
+    pub fn all_good(&self, from: u64, until: u64) -> bool {
+        self.tally.all_good(from, until)
+    }
+}
 
 /// The journeys of a load and how far they are.
 #[derive(Clone, Debug, Default)]
@@ -58,15 +146,25 @@ pub(super) struct Stop {
 /// everything.
 pub(super) fn trip(tables: &mut Tables, namespace: &str, name: &str, journey: &Journey) -> Result<Trip, InstallError> {
     if !(1..=10_000).contains(&journey.rate) {
-        return Err(InstallError::Rate { journey: name.to_owned(), rate: journey.rate });
+        return Err(InstallError::Rate {
+            journey: name.to_owned(),
+            rate: journey.rate,
+        });
     }
     if journey.steps.is_empty() {
-        return Err(InstallError::NoSteps { journey: name.to_owned() });
+        return Err(InstallError::NoSteps {
+            journey: name.to_owned(),
+        });
     }
     if journey.timeout.is_zero() {
-        return Err(InstallError::Timeout { place: format!("journey `{name}`") });
+        return Err(InstallError::Timeout {
+            place: format!("journey `{name}`"),
+        });
     }
-    let described = tables.models.iter().any(|model| !model.assumed && model.current && &*model.namespace == namespace);
+    let described = tables
+        .models
+        .iter()
+        .any(|model| !model.assumed && model.current && &*model.namespace == namespace);
     let mut steps = Vec::with_capacity(journey.steps.len());
     for (number, request) in journey.steps.iter().enumerate() {
         let at = || format!("journey `{name}`, step {number}");

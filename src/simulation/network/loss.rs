@@ -17,12 +17,18 @@ impl Network {
     pub fn process_ended(&mut self, pod: PodId, now: Time, fabric: &Fabric) {
         self.now = now;
         self.compare(fabric);
-        self.effects.retain(|Effect::Crash { pod: crashed, .. }| *crashed != pod);
+        self.effects
+            .retain(|Effect::Crash { pod: crashed, .. }| *crashed != pod);
         if let Some(memory) = self.memories.get_mut(pod.0 as usize) {
             memory.clear();
         }
         let at_pod = |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.pod == pod;
-        let broken: Vec<(Key, Frame)> = self.frames.iter().filter(|(_, frame)| at_pod(frame)).map(|(key, frame)| (key, *frame)).collect();
+        let broken: Vec<(Key, Frame)> = self
+            .frames
+            .iter()
+            .filter(|(_, frame)| at_pod(frame))
+            .map(|(key, frame)| (key, *frame))
+            .collect();
         // All of them first: their calls, even to the pod itself, must find no one.
         for (key, _) in &broken {
             self.frames.remove(*key);
@@ -39,9 +45,14 @@ impl Network {
     pub fn machine_lost(&mut self, machine: MachineId, now: Time, fabric: &Fabric) {
         self.now = now;
         self.compare(fabric);
-        let on_machine = |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.machine == machine;
-        let silent: Vec<(Key, Frame)> =
-            self.frames.iter().filter(|(_, frame)| on_machine(frame)).map(|(key, frame)| (key, *frame)).collect();
+        let on_machine =
+            |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.machine == machine;
+        let silent: Vec<(Key, Frame)> = self
+            .frames
+            .iter()
+            .filter(|(_, frame)| on_machine(frame))
+            .map(|(key, frame)| (key, *frame))
+            .collect();
         for (key, frame) in silent {
             self.effects.retain(|Effect::Crash { pod, .. }| *pod != frame.pod);
             if matches!(frame.caller, Caller::Nobody) {

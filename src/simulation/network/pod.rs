@@ -54,10 +54,14 @@ impl Memory {
 
     #[inline]
     fn pool(&mut self, name: u32) -> &mut VecDeque<Idle> {
-        let index = self.pools.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
-            self.pools.push((name, VecDeque::new()));
-            self.pools.len() - 1
-        });
+        let index = self
+            .pools
+            .iter()
+            .position(|(known, _)| *known == name)
+            .unwrap_or_else(|| {
+                self.pools.push((name, VecDeque::new()));
+                self.pools.len() - 1
+            });
         &mut self.pools[index].1
     }
 
@@ -99,7 +103,11 @@ impl Memory {
     pub(super) fn called(&mut self, route: u32, now: Time, breaker: Breaker, failed: bool) {
         let Some((_, state)) = self.breakers.iter_mut().find(|(known, _)| *known == route) else {
             if failed {
-                let state = if breaker.failures <= 1 { State::Open(now + breaker.open) } else { State::Closed(1) };
+                let state = if breaker.failures <= 1 {
+                    State::Open(now + breaker.open)
+                } else {
+                    State::Closed(1)
+                };
                 self.breakers.push((route, state));
             }
             return;

@@ -79,7 +79,11 @@ impl Queue {
     #[inline]
     fn event(&mut self, at: Time, what: What) -> Event {
         self.sequence += 1;
-        Event { at, sequence: self.sequence, what }
+        Event {
+            at,
+            sequence: self.sequence,
+            what,
+        }
     }
 
     /// Adds what happens at any time.

@@ -14,8 +14,13 @@ impl RequestLine {
         let (method, target) = text.split_once(' ')?;
         let path = target.strip_prefix('/')?;
         let path = path.split_once('?').map_or(path, |(path, _)| path);
-        let plain = !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase()) && !path.contains(char::is_whitespace);
-        plain.then(|| Self { method: method.to_owned(), path: path.to_owned() })
+        let plain = !method.is_empty()
+            && method.bytes().all(|byte| byte.is_ascii_uppercase())
+            && !path.contains(char::is_whitespace);
+        plain.then(|| Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+        })
     }
 
     /// Whether this pattern matches a request: a segment in braces anything, a last segment `*` the rest.
@@ -63,7 +68,15 @@ mod tests {
 
     #[test]
     fn a_request_line_needs_a_method_and_a_path() {
-        for wrong in ["", "GET", "/catalogue", "get /catalogue", "GET catalogue", "GET  /", "GET /a b"] {
+        for wrong in [
+            "",
+            "GET",
+            "/catalogue",
+            "get /catalogue",
+            "GET catalogue",
+            "GET  /",
+            "GET /a b",
+        ] {
             assert_eq!(RequestLine::parse(wrong), None, "{wrong}");
         }
     }

@@ -17,7 +17,10 @@ pub(super) struct Slab<T> {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new() }
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
@@ -44,7 +47,10 @@ impl<T> Slab<T> {
             let entry = &mut self.entries[index as usize];
             entry.0 = entry.0.wrapping_add(1);
             entry.1 = value;
-            Key { index, generation: entry.0 }
+            Key {
+                index,
+                generation: entry.0,
+            }
         } else {
             let index = self.entries.len() as u32;
             self.entries.push((1, value));
@@ -71,7 +77,15 @@ impl<T> Slab<T> {
             .iter()
             .enumerate()
             .filter(|(_, (generation, _))| generation % 2 == 1)
-            .map(|(index, (generation, value))| (Key { index: index as u32, generation: *generation }, value))
+            .map(|(index, (generation, value))| {
+                (
+                    Key {
+                        index: index as u32,
+                        generation: *generation,
+                    },
+                    value,
+                )
+            })
     }
 
     /// How many values there are.
@@ -90,6 +104,12 @@ impl<T: Default> Slab<T> {
         });
         let (generation, value) = &mut self.entries[index as usize];
         *generation = generation.wrapping_add(1);
-        (Key { index, generation: *generation }, value)
+        (
+            Key {
+                index,
+                generation: *generation,
+            },
+            value,
+        )
     }
 }

@@ -133,15 +133,23 @@ impl Tables {
             return Handler::Nobody;
         };
         match target.expected {
-            Some((expected, route)) if expected == model.0 || self.models[expected.0 as usize].kin == model.1.kin => Handler::Route(route),
+            Some((expected, route)) if expected == model.0 || self.models[expected.0 as usize].kin == model.1.kin => {
+                Handler::Route(route)
+            }
             _ if model.1.assumed => Handler::Assumed,
-            _ => self.matching(model.1, target.request).map_or(Handler::Nobody, Handler::Route),
+            _ => self
+                .matching(model.1, target.request)
+                .map_or(Handler::Nobody, Handler::Route),
         }
     }
 
     fn matching(&self, model: &Model, request: u32) -> Option<u32> {
         let request = &self.requests[request as usize];
-        model.patterns.iter().find(|(pattern, _)| pattern.matches(request)).map(|&(_, route)| route)
+        model
+            .patterns
+            .iter()
+            .find(|(pattern, _)| pattern.matches(request))
+            .map(|&(_, route)| route)
     }
 
     /// The route behind a target, when a model describes it.
@@ -152,15 +160,20 @@ impl Tables {
     /// The calls of a route in order.
     pub(super) fn calls_of(&self, route: u32) -> impl Iterator<Item = &Call> {
         let route = &self.routes[route as usize];
-        self.ops[route.first as usize..route.end as usize].iter().flat_map(|op| match *op {
-            Op::Calls(first, count) => &self.calls[first as usize..first as usize + usize::from(count)],
-            _ => &[],
-        })
+        self.ops[route.first as usize..route.end as usize]
+            .iter()
+            .flat_map(|op| match *op {
+                Op::Calls(first, count) => &self.calls[first as usize..first as usize + usize::from(count)],
+                _ => &[],
+            })
     }
 
     /// The model of a service of an installed application.
     pub(super) fn described(&self, namespace: &str, service: &str) -> Option<ModelId> {
-        let found = self.models.iter().position(|model| !model.assumed && model.current && model.is(namespace, service));
+        let found = self
+            .models
+            .iter()
+            .position(|model| !model.assumed && model.current && model.is(namespace, service));
         found.map(|index| ModelId(index as u32))
     }
 
@@ -168,8 +181,18 @@ impl Tables {
     pub(super) fn of_image(&self, namespace: &str, image: &str, name: Option<&str>) -> Option<ModelId> {
         let repository = image::repository(image);
         let mut best: Option<(ModelId, (usize, bool, bool))> = None;
-        for (index, model) in self.models.iter().enumerate().filter(|(_, model)| model.current && &*model.namespace == namespace) {
-            let fit = model.images.iter().filter(|described| image::fits(repository, described)).map(String::len).max();
+        for (index, model) in self
+            .models
+            .iter()
+            .enumerate()
+            .filter(|(_, model)| model.current && &*model.namespace == namespace)
+        {
+            let fit = model
+                .images
+                .iter()
+                .filter(|described| image::fits(repository, described))
+                .map(String::len)
+                .max();
             let Some(length) = fit else { continue };
             let rank = (length, !model.assumed, name == Some(&*model.name));
             if best.is_none_or(|(_, other)| rank > other) {
@@ -181,16 +204,27 @@ impl Tables {
 
     /// The target of a request to a service; `expected` when a model describes it.
     pub(super) fn aim(&mut self, namespace: &str, service: &str, request: &RequestLine) -> (u32, bool) {
-        let expected = self
-            .described(namespace, service)
-            .and_then(|id| self.models[id.0 as usize].patterns.iter().find(|(pattern, _)| pattern.matches(request)).map(|&(_, route)| (id, route)));
-        let target = Target { name: self.name(namespace, service), request: self.request(request), expected };
+        let expected = self.described(namespace, service).and_then(|id| {
+            self.models[id.0 as usize]
+                .patterns
+                .iter()
+                .find(|(pattern, _)| pattern.matches(request))
+                .map(|&(_, route)| (id, route))
+        });
+        let target = Target {
+            name: self.name(namespace, service),
+            request: self.request(request),
+            expected,
+        };
         self.targets.push(target);
         (self.targets.len() as u32 - 1, expected.is_some())
     }
 
     fn name(&mut self, namespace: &str, service: &str) -> u32 {
-        let known = self.names.iter().position(|(ns, name)| &**ns == namespace && &**name == service);
+        let known = self
+            .names
+            .iter()
+            .position(|(ns, name)| &**ns == namespace && &**name == service);
         known.unwrap_or_else(|| {
             self.names.push((namespace.into(), service.into()));
             self.names.len() - 1
@@ -198,10 +232,13 @@ impl Tables {
     }
 
     fn request(&mut self, request: &RequestLine) -> u32 {
-        self.requests.iter().position(|known| known == request).unwrap_or_else(|| {
-            self.requests.push(request.clone());
-            self.requests.len() - 1
-        }) as u32
+        self.requests
+            .iter()
+            .position(|known| known == request)
+            .unwrap_or_else(|| {
+                self.requests.push(request.clone());
+                self.requests.len() - 1
+            }) as u32
     }
 
     /// The number of a body.

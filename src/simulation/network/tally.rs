@@ -40,7 +40,14 @@ struct Count {
 
 impl Default for Count {
     fn default() -> Self {
-        Self { outcomes: Vec::new(), undecided: 0, good: 0, anomalies: 0, latency: [0; BUCKETS], failures: Vec::new() }
+        Self {
+            outcomes: Vec::new(),
+            undecided: 0,
+            good: 0,
+            anomalies: 0,
+            latency: [0; BUCKETS],
+            failures: Vec::new(),
+        }
     }
 }
 
@@ -79,7 +86,11 @@ fn run_lengths(outcomes: &[u8]) -> String {
 impl Tally {
     /// Counts for journeys whose first slot starts at `began`.
     pub(super) fn new(began: Time, journeys: usize) -> Self {
-        Self { base: began.second(), journeys: vec![VecDeque::new(); journeys], spare: Vec::new() }
+        Self {
+            base: began.second(),
+            journeys: vec![VecDeque::new(); journeys],
+            spare: Vec::new(),
+        }
     }
 
     /// Plans the next slot of a journey.
@@ -117,9 +128,18 @@ impl Tally {
     /// A slot failed.
     pub(super) fn failed(&mut self, journey: usize, place: Place, step: u32, kind: FailureKind, now: Time) {
         let count = self.decide(journey, place, b'f');
-        match count.failures.iter_mut().find(|failure| failure.step == step && failure.kind == kind) {
+        match count
+            .failures
+            .iter_mut()
+            .find(|failure| failure.step == step && failure.kind == kind)
+        {
             Some(failure) => failure.count += 1,
-            None => count.failures.push(Failure { step, kind, count: 1, first: now.0 }),
+            None => count.failures.push(Failure {
+                step,
+                kind,
+                count: 1,
+                first: now.0,
+            }),
         }
     }
 

@@ -1,1 +1,7 @@
+//! The network's laws, on fabrics built by hand.
 
+mod failures;
+mod laws;
+mod load;
+mod memory;
+mod rig;

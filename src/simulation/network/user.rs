@@ -84,13 +84,19 @@ impl Network {
         let trip = &self.load.routes[slot.journey];
         let stop = trip.steps[slot.step as usize];
         let connection = slot.connection.filter(|_| trip.kept_alive);
-        let frame = Frame::new(Caller::User(key), key, stop.target, Origin::Outside, self.now + trip.timeout);
+        let frame = Frame::new(
+            Caller::User(key),
+            key,
+            stop.target,
+            Origin::Outside,
+            self.now + trip.timeout,
+        );
         self.hops += 1;
         let request = self.frames.insert(frame);
-        if let Some((pod, incarnation)) = connection {
-            if self.resume(request, pod, incarnation, fabric) {
-                return;
-            }
+        if let Some((pod, incarnation)) = connection
+            && self.resume(request, pod, incarnation, fabric)
+        {
+            return;
         }
         self.connect(request, Span::ZERO, fabric);
     }
@@ -136,7 +142,8 @@ impl Network {
             Outcome::Failed(_) => None,
         };
         let anomaly = trip.items.is_some() && trip.items != counted;
-        self.tally.good(slot.journey, slot.place, self.now.since(slot.planned).0, anomaly);
+        self.tally
+            .good(slot.journey, slot.place, self.now.since(slot.planned).0, anomaly);
         self.slots.remove(key);
     }
 }
