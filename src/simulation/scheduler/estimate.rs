@@ -48,6 +48,10 @@ impl Scheduler {
     ) -> Estimate {
         let anywhere = node.machine;
         let daemons = daemons.iter().map(|(namespace, template)| self.book(namespace, template, anywhere, None)).collect();
+        // New classes count the booked pods they match; made-up ones are not booked, so all classes come first.
+        for (namespace, template) in pending {
+            self.class(namespace, template);
+        }
         let (nodes, seated, scheduled) = (Vec::new(), Vec::new(), Vec::new());
         let mut packing = Packing { node, daemons, nodes, next: 0, seated, scheduled, at_most };
         for group in groups(pending, node.allocatable) {
