@@ -156,6 +156,7 @@ impl Scheduler {
         if !pods.is_empty() {
             self.absent.insert(machine, pods);
         }
+        self.selections.unset(slot);
         self.nodes.remove(slot);
     }
 

@@ -85,11 +85,16 @@ impl Scheduler {
             self.count(from, booked, -1);
         }
         let order = self.nodes.order();
+        // Each search goes on where the one before ended (`FitsAnyNodeMatching`, lastIndex).
+        let mut next = order.iter().position(|&slot| slot == from).unwrap_or(0);
         let mut moved: Vec<u32> = Vec::new();
         for (_, booked) in &moving {
             let namespace = Arc::clone(&self.classes.class(booked.class).namespace);
             let query = self.query(None, &namespace, &booked.template);
-            let Some(to) = order.iter().copied().find(|&to| to != from && self.filter(&query, to).fits()) else { break };
+            let fits = |&at: &usize| order[at] != from && self.filter(&query, order[at]).fits();
+            let Some(at) = (next..order.len()).chain(0..next).find(fits) else { break };
+            next = at + 1;
+            let to = order[at];
             self.count(to, booked, 1);
             moved.push(to);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::NodeInfo;
-use super::topology::ZONE_LABEL;
+use super::topology::{HOSTNAME_LABEL, ZONE_LABEL};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::{MachineId, PodId};
 use crate::simulation::objects::quantity::Amount;
@@ -27,6 +27,8 @@ pub(super) struct Room {
     pub(super) taints: u32,
     /// Whether it is cordoned.
     pub(super) unschedulable: bool,
+    /// Whether it has a hostname label.
+    pub(super) hostname: bool,
 }
 
 /// The nodes, each in a slot that is reused when it is gone.
@@ -123,6 +125,7 @@ impl Nodes {
         room.limit = info.pods;
         room.taints = taints as u32;
         room.unschedulable = info.unschedulable;
+        room.hostname = info.labels.contains_key(HOSTNAME_LABEL);
         self.infos[slot as usize] = Some(info);
     }
 

@@ -34,7 +34,7 @@ impl Scheduler {
         &mut self,
         pod: PodId,
         namespace: &Arc<str>,
-        template: &PodTemplate,
+        template: &Arc<PodTemplate>,
         rng: &mut Stream,
     ) -> Result<MachineId, Unschedulable> {
         let query = self.query(Some(pod), namespace, template);
@@ -85,7 +85,7 @@ impl Scheduler {
         machine: MachineId,
         pod: PodId,
         namespace: &Arc<str>,
-        template: &PodTemplate,
+        template: &Arc<PodTemplate>,
         rng: &mut Stream,
     ) -> Result<MachineId, Unschedulable> {
         let query = self.query(Some(pod), namespace, template);
@@ -108,7 +108,7 @@ impl Scheduler {
     }
 
     /// Whether a pod fits a node now.
-    pub fn fits(&mut self, namespace: &Arc<str>, template: &PodTemplate, machine: MachineId) -> bool {
+    pub fn fits(&mut self, namespace: &Arc<str>, template: &Arc<PodTemplate>, machine: MachineId) -> bool {
         let Some(slot) = self.nodes.slot(machine) else { return false };
         let query = self.query(None, namespace, template);
         self.judge(&query, slot).fits()
@@ -172,7 +172,7 @@ impl Scheduler {
         &mut self,
         pod: PodId,
         namespace: &Arc<str>,
-        template: &PodTemplate,
+        template: &Arc<PodTemplate>,
         rng: &mut Stream,
     ) -> Option<Preemption> {
         let query = self.query(Some(pod), namespace, template);

@@ -45,7 +45,7 @@ fn tolerated(tolerations: &[Toleration], taint: &Taint) -> bool {
 
 impl Scheduler {
     /// Looks up what a placement needs. `pod` is the pod itself, whose own nomination does not stand in its way.
-    pub(super) fn query<'a>(&mut self, pod: Option<PodId>, namespace: &Arc<str>, template: &'a PodTemplate) -> Query<'a> {
+    pub(super) fn query<'a>(&mut self, pod: Option<PodId>, namespace: &Arc<str>, template: &'a Arc<PodTemplate>) -> Query<'a> {
         let class = self.class(namespace, template);
         let selected = if template.node_selector.is_empty() && template.node_terms.is_none() {
             Selected::All
@@ -77,6 +77,15 @@ impl Scheduler {
             selected,
             repelling: self.classes.repelling(class).collect(),
             nominees,
+        }
+    }
+
+    /// Whether they select every node.
+    pub(super) fn selects_all(&self, query: &Query<'_>) -> bool {
+        match query.selected {
+            Selected::All => true,
+            Selected::Some(selection) => self.selections.count(selection) == self.nodes.len(),
+            Selected::Named => false,
         }
     }
 

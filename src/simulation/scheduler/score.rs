@@ -4,6 +4,7 @@
 use super::node::Room;
 use super::query::Query;
 use super::{Scheduler, selection, spread};
+use crate::simulation::objects::quantity::Amount;
 use crate::simulation::objects::template::Effect;
 
 /// Source: k8s.io/kube-scheduler framework/interface.go `MaxNodeScore`.
@@ -29,8 +30,7 @@ impl Scheduler {
         if let Some(scores) = self.node_affinity(query, nodes) {
             add(NODE_AFFINITY, &scores);
         }
-        let scores: Vec<i64> = nodes.iter().map(|&slot| least_allocated(query, self.nodes.room(slot))).collect();
-        add(NODE_RESOURCES_FIT, &scores);
+        add(1, &self.resources(query, nodes));
         if let Some(mut scores) = self.spread(query, nodes, order) {
             spread::normalize(&mut scores);
             add(POD_TOPOLOGY_SPREAD, &scores);
@@ -39,12 +39,28 @@ impl Scheduler {
             normalize_range(&mut scores);
             add(INTER_POD_AFFINITY, &scores);
         }
-        // Not for pods without requests (plugins/noderesources/balanced_allocation.go `PreScore`).
-        if query.requests.cpu_milli != 0 || query.requests.memory != 0 {
-            let scores: Vec<i64> = nodes.iter().map(|&slot| balanced_allocation(query, self.nodes.room(slot))).collect();
-            add(NODE_RESOURCES_BALANCED_ALLOCATION, &scores);
-        }
         sums
+    }
+
+    /// Both scores of resources, weighted. Neighbours in the order are often filled alike: then the divisions are spared.
+    fn resources(&self, query: &Query<'_>, nodes: &[u32]) -> Vec<i64> {
+        // Balance does not count for pods without requests (plugins/noderesources/balanced_allocation.go `PreScore`).
+        let best_effort = query.requests == Amount::default();
+        let mut last = None;
+        let score = |&slot: &u32| {
+            let room = self.nodes.room(slot);
+            let filled = (room.allocatable, room.requested, room.scored);
+            match last {
+                Some((same, score)) if same == filled => score,
+                _ => {
+                    let balance = if best_effort { 0 } else { balanced_allocation(query, room) };
+                    let score = NODE_RESOURCES_FIT * least_allocated(query, room) + NODE_RESOURCES_BALANCED_ALLOCATION * balance;
+                    last = Some((filled, score));
+                    score
+                }
+            }
+        };
+        nodes.iter().map(score).collect()
     }
 
     /// Fewer `PreferNoSchedule` taints that it does not tolerate (plugins/tainttoleration/taint_toleration.go `Score`).
