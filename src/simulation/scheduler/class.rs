@@ -82,8 +82,15 @@ pub(super) struct Classes {
 
 impl Matcher {
     fn new(term: &AffinityTerm, own: &str) -> Self {
-        let namespaces = if term.namespaces.is_empty() { vec![own.to_owned()] } else { term.namespaces.clone() };
-        Self { namespaces, selector: term.selector.clone() }
+        let namespaces = if term.namespaces.is_empty() {
+            vec![own.to_owned()]
+        } else {
+            term.namespaces.clone()
+        };
+        Self {
+            namespaces,
+            selector: term.selector.clone(),
+        }
     }
 
     fn matches(&self, namespace: &str, labels: &Labels) -> bool {
@@ -110,22 +117,35 @@ impl Classes {
 
     /// The terms of existing classes' required anti-affinity that match pods of this class.
     pub(super) fn repelling(&self, class: ClassId) -> impl Iterator<Item = TermId> {
-        self.class(class).matched.iter().copied().filter(|&term| self.term(term).repels.is_some())
+        self.class(class)
+            .matched
+            .iter()
+            .copied()
+            .filter(|&term| self.term(term).repels.is_some())
     }
 
     /// The terms by which pods of existing classes attract pods of this class.
     pub(super) fn attracting(&self, class: ClassId) -> impl Iterator<Item = TermId> {
-        self.class(class).matched.iter().copied().filter(|&term| self.term(term).attracts.is_some())
+        self.class(class)
+            .matched
+            .iter()
+            .copied()
+            .filter(|&term| self.term(term).attracts.is_some())
     }
 
     fn find(&self, namespace: &str, template: &Arc<PodTemplate>) -> Option<ClassId> {
-        self.index.get(namespace)?.get(&*template.labels)?.iter().copied().find(|&class| {
-            let known = &self.class(class).template;
-            Arc::ptr_eq(known, template)
-                || known.affinity == template.affinity
-                    && known.anti_affinity == template.anti_affinity
-                    && known.preferred_affinity == template.preferred_affinity
-        })
+        self.index
+            .get(namespace)?
+            .get(&*template.labels)?
+            .iter()
+            .copied()
+            .find(|&class| {
+                let known = &self.class(class).template;
+                Arc::ptr_eq(known, template)
+                    || known.affinity == template.affinity
+                        && known.anti_affinity == template.anti_affinity
+                        && known.preferred_affinity == template.preferred_affinity
+            })
     }
 
     /// Counts a pod of this class on a node, or takes it out.
@@ -141,11 +161,15 @@ impl Classes {
         }
         for &term in &class.avoids {
             let term = &mut terms[term.0 as usize];
-            term.repels.get_or_insert_default().add(topologies.domain(term.key, slot), sign);
+            term.repels
+                .get_or_insert_default()
+                .add(topologies.domain(term.key, slot), sign);
         }
         for &(weight, term) in &class.attracts {
             let term = &mut terms[term.0 as usize];
-            term.attracts.get_or_insert_default().add(topologies.domain(term.key, slot), sign * weight);
+            term.attracts
+                .get_or_insert_default()
+                .add(topologies.domain(term.key, slot), sign * weight);
         }
     }
 }
@@ -156,7 +180,11 @@ impl Scheduler {
         if let Some(class) = self.classes.find(namespace, template) {
             return class;
         }
-        let all: Vec<Matcher> = template.affinity.iter().map(|term| Matcher::new(term, namespace)).collect();
+        let all: Vec<Matcher> = template
+            .affinity
+            .iter()
+            .map(|term| Matcher::new(term, namespace))
+            .collect();
         let mut class = Class {
             namespace: Arc::clone(namespace),
             template: Arc::clone(template),
@@ -172,7 +200,10 @@ impl Scheduler {
         if !template.labels.is_empty() {
             // The selector of a pod's ReplicaSet holds its pod-template-hash, and its Services select a subset of its
             // labels (pkg/scheduler/framework/plugins/helper/spread.go `DefaultSelector`): its labels, all of them.
-            let matcher = Matcher { namespaces: vec![namespace.to_string()], selector: Selector::labels(&template.labels) };
+            let matcher = Matcher {
+                namespaces: vec![namespace.to_string()],
+                selector: Selector::labels(&template.labels),
+            };
             let per_node = self.intern(&[matcher.clone()], NODE, true);
             class.spread = Some((per_node, self.intern(&[matcher], ZONE, true)));
         }
@@ -204,7 +235,9 @@ impl Scheduler {
             }
         }
         self.classes.classes.push(class);
-        let by_labels = Arc::make_mut(&mut self.classes.index).entry(Arc::clone(namespace)).or_default();
+        let by_labels = Arc::make_mut(&mut self.classes.index)
+            .entry(Arc::clone(namespace))
+            .or_default();
         by_labels.entry(Arc::clone(&template.labels)).or_default().push(id);
         id
     }
@@ -224,7 +257,14 @@ impl Scheduler {
             return TermId(index as u32);
         }
         let id = TermId(self.classes.terms.len() as u32);
-        let mut term = Term { matchers: matchers.into(), key, live_only, present: Counts::default(), repels: None, attracts: None };
+        let mut term = Term {
+            matchers: matchers.into(),
+            key,
+            live_only,
+            present: Counts::default(),
+            repels: None,
+            attracts: None,
+        };
         let mut matched = Vec::with_capacity(self.classes.classes.len());
         let mut populated = false;
         for class in &mut self.classes.classes {

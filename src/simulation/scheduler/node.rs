@@ -91,7 +91,10 @@ impl Nodes {
 
     /// The present nodes.
     pub(super) fn present(&self) -> impl Iterator<Item = (u32, &NodeInfo)> {
-        self.infos.iter().enumerate().filter_map(|(slot, info)| info.as_ref().map(|info| (slot as u32, info)))
+        self.infos
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, info)| info.as_ref().map(|info| (slot as u32, info)))
     }
 
     pub(super) fn add(&mut self, info: NodeInfo) -> u32 {
@@ -116,10 +119,14 @@ impl Nodes {
 
     /// Replaces what is known of a node, but for its labels.
     pub(super) fn update(&mut self, slot: u32, info: NodeInfo) {
-        let taints = self.taints.iter().position(|set| *set == info.taints).unwrap_or_else(|| {
-            self.taints.push(info.taints.clone());
-            self.taints.len() - 1
-        });
+        let taints = self
+            .taints
+            .iter()
+            .position(|set| *set == info.taints)
+            .unwrap_or_else(|| {
+                self.taints.push(info.taints.clone());
+                self.taints.len() - 1
+            });
         let room = &mut self.rooms[slot as usize];
         room.allocatable = info.allocatable;
         room.limit = info.pods;
@@ -131,7 +138,9 @@ impl Nodes {
 
     /// Frees a slot whose pods are gone.
     pub(super) fn remove(&mut self, slot: u32) {
-        let Some(info) = self.infos[slot as usize].take() else { return };
+        let Some(info) = self.infos[slot as usize].take() else {
+            return;
+        };
         self.by_machine.remove(&info.machine);
         if self.by_name.get(&info.name) == Some(&slot) {
             self.by_name.remove(&info.name);
@@ -177,6 +186,13 @@ impl Nodes {
 fn zone_key(labels: &Labels) -> String {
     let label = |old: &str, new: &str| labels.get(old).or_else(|| labels.get(new)).map_or("", String::as_str);
     let zone = label("failure-domain.beta.kubernetes.io/zone", ZONE_LABEL);
-    let region = label("failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region");
-    if zone.is_empty() && region.is_empty() { String::new() } else { format!("{region}:\0:{zone}") }
+    let region = label(
+        "failure-domain.beta.kubernetes.io/region",
+        "topology.kubernetes.io/region",
+    );
+    if zone.is_empty() && region.is_empty() {
+        String::new()
+    } else {
+        format!("{region}:\0:{zone}")
+    }
 }

@@ -25,7 +25,11 @@ pub(super) struct Selections(Vec<Selection>);
 
 impl Selections {
     /// The number of a template's selection; `nodes` are the present ones, needed when it is new.
-    pub(super) fn intern<'a>(&mut self, template: &Arc<PodTemplate>, nodes: impl Iterator<Item = (u32, &'a str, &'a Labels)>) -> u32 {
+    pub(super) fn intern<'a>(
+        &mut self,
+        template: &Arc<PodTemplate>,
+        nodes: impl Iterator<Item = (u32, &'a str, &'a Labels)>,
+    ) -> u32 {
         let known = |Selection { template: known, .. }: &Selection| {
             Arc::ptr_eq(known, template)
                 || known.node_selector == template.node_selector && known.node_terms == template.node_terms
@@ -33,7 +37,11 @@ impl Selections {
         if let Some(index) = self.0.iter().position(known) {
             return index as u32;
         }
-        let mut selection = Selection { template: Arc::clone(template), selected: Arc::default(), count: 0 };
+        let mut selection = Selection {
+            template: Arc::clone(template),
+            selected: Arc::default(),
+            count: 0,
+        };
         for (slot, name, labels) in nodes {
             selection.set(slot, name, labels);
         }
@@ -65,7 +73,11 @@ impl Selections {
     /// Whether a selection selects a node.
     #[inline]
     pub(super) fn selects(&self, selection: u32, slot: u32) -> bool {
-        self.0[selection as usize].selected.get(slot as usize).copied().unwrap_or(false)
+        self.0[selection as usize]
+            .selected
+            .get(slot as usize)
+            .copied()
+            .unwrap_or(false)
     }
 }
 
@@ -75,7 +87,12 @@ impl Selection {
         if all.len() <= slot as usize {
             all.resize(slot as usize + 1, false);
         }
-        let selected = matches(&self.template.node_selector, self.template.node_terms.as_deref(), name, labels);
+        let selected = matches(
+            &self.template.node_selector,
+            self.template.node_terms.as_deref(),
+            name,
+            labels,
+        );
         all[slot as usize] = selected;
         self.count += usize::from(selected);
     }
@@ -83,7 +100,12 @@ impl Selection {
 
 /// Whether selector and terms select a node
 /// (k8s.io/component-helpers scheduling/corev1/nodeaffinity/nodeaffinity.go `RequiredNodeAffinity.Match`).
-pub(super) fn matches(selector: &[Requirement], terms: Option<&[Vec<Requirement>]>, name: &str, labels: &Labels) -> bool {
+pub(super) fn matches(
+    selector: &[Requirement],
+    terms: Option<&[Vec<Requirement>]>,
+    name: &str,
+    labels: &Labels,
+) -> bool {
     selector.iter().all(|requirement| requirement.matches(labels))
         && terms.is_none_or(|terms| terms.iter().any(|term| term_matches(term, name, labels)))
 }
@@ -114,7 +136,10 @@ pub(super) fn names(template: &PodTemplate) -> Option<Vec<&str>> {
             if let Test::In(values) = &requirement.test {
                 named = Some(match named {
                     None => values.iter().map(String::as_str).collect(),
-                    Some(named) => named.into_iter().filter(|name| values.iter().any(|value| value == name)).collect(),
+                    Some(named) => named
+                        .into_iter()
+                        .filter(|name| values.iter().any(|value| value == name))
+                        .collect(),
                 });
             }
         }

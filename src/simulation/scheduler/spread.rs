@@ -16,7 +16,10 @@ impl Scheduler {
     /// `None` when the pod belongs to no workload.
     pub(super) fn spread(&self, query: &Query<'_>, nodes: &[u32], order: &[u32]) -> Option<Vec<i64>> {
         let (per_node, per_zone) = self.classes.class(query.class).spread?;
-        let (per_node, per_zone) = (&self.classes.term(per_node).present, &self.classes.term(per_zone).present);
+        let (per_node, per_zone) = (
+            &self.classes.term(per_node).present,
+            &self.classes.term(per_zone).present,
+        );
         // Nodes without a zone label are a zone of their own here; only their hostname counts below.
         let domains = self.topologies.domains(ZONE);
         let zone = |slot: u32| (self.topologies.domain(ZONE, slot) as usize).min(domains);
@@ -58,6 +61,10 @@ pub(super) fn normalize(scores: &mut [i64]) {
     let most = scores.iter().copied().max().unwrap_or(0);
     let least = scores.iter().copied().min().unwrap_or(0);
     for score in scores {
-        *score = if most == 0 { super::score::MOST } else { super::score::MOST * (most + least - *score) / most };
+        *score = if most == 0 {
+            super::score::MOST
+        } else {
+            super::score::MOST * (most + least - *score) / most
+        };
     }
 }

@@ -17,7 +17,10 @@ fn times(template: &Arc<PodTemplate>, count: usize) -> Pending {
 }
 
 fn sized(cpu_milli: u64, memory: u64, pods: u32) -> NodeInfo {
-    NodeInfo { allocatable: Amount { cpu_milli, memory }, ..node(0).room_for(pods) }
+    NodeInfo {
+        allocatable: Amount { cpu_milli, memory },
+        ..node(0).room_for(pods)
+    }
 }
 
 fn wants(cpu: &str, memory: &str) -> Arc<PodTemplate> {
@@ -30,9 +33,30 @@ fn wants(cpu: &str, memory: &str) -> Arc<PodTemplate> {
 fn bin_packing_as_upstream() {
     const MI: u64 = 1 << 20;
     for (name, node, pending, at_most, nodes, scheduled) in [
-        ("simple", sized(350 * 3 - 50, 2_000 * MI, 10), times(&wants("350m", "1000Mi"), 10), 99, 5, 10),
-        ("pods per node", sized(10_000, 20_000 * MI, 10), times(&wants("10m", "100Mi"), 20), 99, 2, 20),
-        ("limit", sized(1_000, 5_000 * MI, 10), times(&wants("500m", "1000Mi"), 20), 5, 5, 10),
+        (
+            "simple",
+            sized(350 * 3 - 50, 2_000 * MI, 10),
+            times(&wants("350m", "1000Mi"), 10),
+            99,
+            5,
+            10,
+        ),
+        (
+            "pods per node",
+            sized(10_000, 20_000 * MI, 10),
+            times(&wants("10m", "100Mi"), 20),
+            99,
+            2,
+            20,
+        ),
+        (
+            "limit",
+            sized(1_000, 5_000 * MI, 10),
+            times(&wants("500m", "1000Mi"), 20),
+            5,
+            5,
+            10,
+        ),
     ] {
         let estimate = Scheduler::new().estimate(&pending, &node, &[], at_most);
         assert_eq!((estimate.nodes, estimate.scheduled.len()), (nodes, scheduled), "{name}");
@@ -77,11 +101,20 @@ fn shop_pods(replicas: usize) -> Pending {
 }
 
 fn small(n: u32) -> NodeInfo {
-    NodeInfo { allocatable: Amount { cpu_milli: 1_930, memory: GIB + GIB / 2 }, ..node(n) }.label("kubernetes.io/os", "linux")
+    NodeInfo {
+        allocatable: Amount {
+            cpu_milli: 1_930,
+            memory: GIB + GIB / 2,
+        },
+        ..node(n)
+    }
+    .label("kubernetes.io/os", "linux")
 }
 
 fn daemons() -> Pending {
-    (0..5).map(|n| ("kube-system".into(), pod(&format!("daemon-{n}"), json!({})))).collect()
+    (0..5)
+        .map(|n| ("kube-system".into(), pod(&format!("daemon-{n}"), json!({}))))
+        .collect()
 }
 
 /// The workshop: t3.small nodes carry 11 pods, 5 of them DaemonSets'; 39 shop pods and 3 of the system need 7 such nodes,
@@ -94,7 +127,12 @@ fn the_workshops_shop_with_three_replicas_needs_at_least_seven_fresh_nodes() {
     let estimate = Scheduler::new().estimate(&pending, &small(0), &daemons(), 100);
     assert_eq!(estimate.scheduled.len(), 42);
     assert_eq!(estimate.nodes, 8);
-    assert_eq!(Scheduler::new().estimate(&pending, &small(0).room_for(110), &daemons(), 100).nodes, 6);
+    assert_eq!(
+        Scheduler::new()
+            .estimate(&pending, &small(0).room_for(110), &daemons(), 100)
+            .nodes,
+        6
+    );
     let limited = Scheduler::new().estimate(&pending, &small(0), &daemons(), 6);
     assert_eq!(limited.nodes, 6);
     assert!(limited.scheduled.len() <= 36, "six slots each");
@@ -106,8 +144,31 @@ fn the_shop_fits_the_nodes_that_were_estimated() {
     let pending = shop_pods(3);
     let estimate = Scheduler::new().estimate(&pending, &small(0), &daemons(), 100);
     let mut bench = Bench::new((0..estimate.nodes).map(|n| small(n).room_for(6)));
-    let left = pending.iter().filter(|(_, template)| bench.run(template).is_err()).count();
-    assert!(left <= 3, "spreading packs less tightly than the estimate, but not by much: {left}");
+    let left = pending
+        .iter()
+        .filter(|(_, template)| bench.run(template).is_err())
+        .count();
+    assert!(
+        left <= 3,
+        "spreading packs less tightly than the estimate, but not by much: {left}"
+    );
+}
+
+/// The caller may imagine nodes of its own, of any number (core/static_autoscaler.go, upcoming nodes).
+#[test]
+fn an_estimate_leaves_the_nodes_that_are_there_alone() {
+    let mut bench = Bench::new([]);
+    for n in 0..3 {
+        bench.scheduler.add_node(NodeInfo {
+            machine: MachineId(u32::MAX - n),
+            ..node(n)
+        });
+    }
+    let alone = pod("a", json!({"affinity": apart(&["a"])}));
+    assert_eq!(bench.scheduler.estimate(&times(&alone, 5), &node(9), &[], 10).nodes, 5);
+    let there: Vec<u32> = (0..3).map(|_| bench.run(&alone).expect("a node")).collect();
+    assert_eq!(bench.scheduler.node_count(), 3);
+    assert!(there.iter().all(|&on| on > u32::MAX - 3), "{there:?}");
 }
 
 /// orchestrator.go `SchedulablePodGroups`: a group that fits no new node is left out, whatever its place in the order.
@@ -132,7 +193,9 @@ fn an_estimate_changes_nothing() {
     }
     let mut untouched = bench.clone();
     bench.scheduler.estimate(&pending, &small(0).zone("new"), &daemons(), 9);
-    bench.scheduler.could_move(MachineId(0), &bench.scheduler.pods_on(MachineId(0)).to_vec());
+    bench
+        .scheduler
+        .could_move(MachineId(0), &bench.scheduler.pods_on(MachineId(0)).to_vec());
     for n in 0..3 {
         bench.scheduler.remove_pod(PodId(n));
         untouched.scheduler.remove_pod(PodId(n));
@@ -147,11 +210,17 @@ fn an_estimate_changes_nothing() {
 fn a_nodes_pods_could_move_when_all_fit_elsewhere_together() {
     let mut bench = Bench::new([node(0), node(1), node(2)]);
     let alone = pod("a", json!({"affinity": apart(&["a"])}));
-    let pods = vec![bench.put(&alone, 0), bench.put(&pod("b", json!({"containers": requests("1", "1Mi")})), 0)];
+    let pods = vec![
+        bench.put(&alone, 0),
+        bench.put(&pod("b", json!({"containers": requests("1", "1Mi")})), 0),
+    ];
     bench.put(&alone, 1);
     assert!(bench.scheduler.could_move(MachineId(0), &pods));
     bench.put(&alone, 2);
-    assert!(!bench.scheduler.could_move(MachineId(0), &pods), "nowhere for the first");
+    assert!(
+        !bench.scheduler.could_move(MachineId(0), &pods),
+        "nowhere for the first"
+    );
     assert!(bench.scheduler.could_move(MachineId(0), &pods[1..]));
     // Each fits, but not both.
     let mut bench = Bench::new([node(0), node(1)]);

@@ -15,11 +15,17 @@ use crate::simulation::objects::template::{Effect, PodTemplate, Taint};
 pub(super) const GIB: u64 = 1 << 30;
 
 pub(super) fn labels(all: &[(&str, &str)]) -> Labels {
-    all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    all.iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 pub(super) fn taint(key: &str, effect: Effect) -> Taint {
-    Taint { key: key.to_owned(), value: String::new(), effect }
+    Taint {
+        key: key.to_owned(),
+        value: String::new(),
+        effect,
+    }
 }
 
 /// Node `n` with a hostname, two cores and 2 GiB for eleven pods.
@@ -31,7 +37,10 @@ pub(super) fn node(n: u32) -> NodeInfo {
         labels: Arc::new(labels(&[("kubernetes.io/hostname", &name)])),
         taints: Vec::new(),
         unschedulable: false,
-        allocatable: Amount { cpu_milli: 2_000, memory: 2 * GIB },
+        allocatable: Amount {
+            cpu_milli: 2_000,
+            memory: 2 * GIB,
+        },
         pods: 11,
     }
 }
@@ -103,7 +112,11 @@ impl Bench {
         for node in nodes {
             scheduler.add_node(node);
         }
-        Self { scheduler, rng: Stream::new(1, "scheduler"), next: 0 }
+        Self {
+            scheduler,
+            rng: Stream::new(1, "scheduler"),
+            next: 0,
+        }
     }
 
     /// Books a pod on a node, whether it fits or not.
@@ -131,7 +144,9 @@ impl Bench {
 
     pub(super) fn find_in(&mut self, namespace: &str, template: &Arc<PodTemplate>) -> Result<u32, Unschedulable> {
         let pod = PodId(self.next);
-        self.scheduler.place(pod, &namespace.into(), template, &mut self.rng).map(|machine| machine.0)
+        self.scheduler
+            .place(pod, &namespace.into(), template, &mut self.rng)
+            .map(|machine| machine.0)
     }
 
     /// Places a pod and books it there.
@@ -148,6 +163,8 @@ impl Bench {
 
     /// The nodes that a pod fits, by number.
     pub(super) fn fitting(&mut self, template: &Arc<PodTemplate>) -> Vec<u32> {
-        (0..100).filter(|&n| self.scheduler.fits(&"default".into(), template, MachineId(n))).collect()
+        (0..100)
+            .filter(|&n| self.scheduler.fits(&"default".into(), template, MachineId(n)))
+            .collect()
     }
 }

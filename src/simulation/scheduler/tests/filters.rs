@@ -43,7 +43,10 @@ fn node_selection(#[case] fields: Value, #[case] expected: &[u32]) {
     ]);
     let wanted = pod("a", fields);
     assert_eq!(bench.fitting(&wanted), expected);
-    assert_eq!(bench.find(&wanted).ok().into_iter().all(|on| expected.contains(&on)), true);
+    assert_eq!(
+        bench.find(&wanted).ok().into_iter().all(|on| expected.contains(&on)),
+        true
+    );
     assert_eq!(bench.find(&wanted).is_ok(), !expected.is_empty());
 }
 
@@ -72,9 +75,20 @@ fn taints(#[case] fields: Value, #[case] expected: &[u32]) {
 fn a_node_takes_what_is_free_and_no_more() {
     let mut bench = Bench::new([node(0)]);
     bench.put(&pod("a", json!({"containers": requests("1500m", "1Gi")})), 0);
-    assert_eq!(bench.fitting(&pod("b", json!({"containers": requests("500m", "1Gi")}))), [0]);
-    assert!(bench.fitting(&pod("b", json!({"containers": requests("501m", "1Gi")}))).is_empty());
-    assert!(bench.fitting(&pod("b", json!({"containers": requests("500m", "1025Mi")}))).is_empty());
+    assert_eq!(
+        bench.fitting(&pod("b", json!({"containers": requests("500m", "1Gi")}))),
+        [0]
+    );
+    assert!(
+        bench
+            .fitting(&pod("b", json!({"containers": requests("501m", "1Gi")})))
+            .is_empty()
+    );
+    assert!(
+        bench
+            .fitting(&pod("b", json!({"containers": requests("500m", "1025Mi")})))
+            .is_empty()
+    );
     // A pod without requests always fits, even an overcommitted node.
     bench.put(&pod("a", json!({"containers": requests("1500m", "2Gi")})), 0);
     assert_eq!(bench.fitting(&pod("b", json!({}))), [0]);
@@ -95,7 +109,10 @@ fn a_node_takes_so_many_pods_whatever_they_request() {
 fn required_anti_affinity_holds_in_both_directions() {
     let mut bench = Bench::new([node(0), node(1)]);
     // The workshop's rule: queue-master keeps away from shipping, which says nothing of queue-master.
-    let master = pod("queue-master", json!({"affinity": apart(&["queue-master", "shipping"])}));
+    let master = pod(
+        "queue-master",
+        json!({"affinity": apart(&["queue-master", "shipping"])}),
+    );
     let shipping = pod("shipping", json!({"affinity": apart(&["shipping"])}));
     let first = bench.put(&master, 0);
     assert_eq!(bench.fitting(&master), [1], "its own term");
@@ -111,7 +128,10 @@ fn required_anti_affinity_holds_in_both_directions() {
 fn anti_affinity_is_per_topology_domain() {
     let mut bench = Bench::new([node(0).zone("a"), node(1).zone("a"), node(2).zone("b"), node(3)]);
     let terms = json!([names(&["a"], ZONE)]);
-    let alone = pod("a", json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}));
+    let alone = pod(
+        "a",
+        json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}),
+    );
     bench.put(&alone, 0);
     assert_eq!(bench.fitting(&alone), [2, 3]);
     assert_eq!(bench.fitting(&pod("other", json!({}))), [0, 1, 2, 3]);
@@ -124,7 +144,10 @@ fn a_term_means_its_pods_own_namespace_unless_it_names_others() {
     let own = pod("a", json!({"affinity": apart(&["a"])}));
     let mut term = names(&["a"], HOST);
     term["namespaces"] = json!(["other"]);
-    let afar = pod("b", json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}));
+    let afar = pod(
+        "b",
+        json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}),
+    );
     bench.put_in("other", &own, 0);
     assert_eq!(bench.fitting(&own), [0], "neither's term reaches the other namespace");
     assert!(bench.fitting(&afar).is_empty(), "a term that names it does");
@@ -141,7 +164,10 @@ fn a_term_means_its_pods_own_namespace_unless_it_names_others() {
 fn required_affinity_needs_a_match_of_all_terms_in_each_domain() {
     let terms = json!([names(&["cache"], ZONE), {"labelSelector": {"matchExpressions": [
         {"key": "name", "operator": "Exists"}]}, "topologyKey": ZONE}]);
-    let wanted = pod("web", json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}));
+    let wanted = pod(
+        "web",
+        json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}),
+    );
     let mut bench = Bench::new([node(0).zone("a"), node(1).zone("a"), node(2).zone("b"), node(3)]);
     bench.put(&pod("web", json!({})), 2);
     assert!(bench.fitting(&wanted).is_empty(), "one pod must match both terms");
@@ -153,12 +179,18 @@ fn required_affinity_needs_a_match_of_all_terms_in_each_domain() {
 #[test]
 fn the_first_pod_of_a_series_may_go_where_the_label_is() {
     let terms = json!([names(&["a"], ZONE)]);
-    let together = pod("a", json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}));
+    let together = pod(
+        "a",
+        json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}),
+    );
     let mut bench = Bench::new([node(0).zone("a"), node(1).zone("b"), node(2)]);
     assert_eq!(bench.fitting(&together), [0, 1]);
     bench.put(&together, 1);
     assert_eq!(bench.fitting(&together), [1], "only the first");
-    let other = pod("b", json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [names(&["c"], ZONE)]}}}));
+    let other = pod(
+        "b",
+        json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [names(&["c"], ZONE)]}}}),
+    );
     assert!(bench.fitting(&other).is_empty(), "it must match itself");
 }
 
@@ -167,7 +199,10 @@ fn the_first_pod_of_a_series_may_go_where_the_label_is() {
 fn pods_of_a_removed_node_count_nowhere_until_it_comes_back() {
     let mut bench = Bench::new([node(0).zone("a"), node(1).zone("a")]);
     let terms = json!([names(&["a"], ZONE)]);
-    let alone = pod("a", json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}));
+    let alone = pod(
+        "a",
+        json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}}),
+    );
     bench.put(&alone, 0);
     assert!(bench.find(&alone).is_err());
     bench.scheduler.remove_node(MachineId(0));
@@ -185,11 +220,21 @@ fn room_made_for_a_pod_is_kept_from_those_of_no_higher_priority() {
     let mut bench = Bench::new([node(0).room_for(1), node(1).room_for(0)]);
     let waiting = pod("a", json!({"priority": 5}));
     let nominated = crate::simulation::fabric::PodId(99);
-    bench.scheduler.nominate(nominated, &"default".into(), &waiting, MachineId(0));
+    bench
+        .scheduler
+        .nominate(nominated, &"default".into(), &waiting, MachineId(0));
     assert!(bench.find(&pod("b", json!({"priority": 5}))).is_err());
     assert_eq!(bench.find(&pod("b", json!({"priority": 6}))), Ok(0));
-    let place = |bench: &mut Bench| bench.scheduler.place(nominated, &"default".into(), &waiting, &mut bench.rng);
-    assert_eq!(place(&mut bench), Ok(MachineId(0)), "its own nomination does not stand in its way");
+    let place = |bench: &mut Bench| {
+        bench
+            .scheduler
+            .place(nominated, &"default".into(), &waiting, &mut bench.rng)
+    };
+    assert_eq!(
+        place(&mut bench),
+        Ok(MachineId(0)),
+        "its own nomination does not stand in its way"
+    );
     bench.scheduler.withdraw(nominated);
     assert_eq!(bench.find(&pod("b", json!({}))), Ok(0));
 }

@@ -65,17 +65,35 @@ fn each_filter_has_its_words() {
     bench.put(&pod("hermit", json!({"affinity": apart(&["guest"])})), 0);
     let hosts = json!([super::build::names(&["nobody"], "kubernetes.io/hostname")]);
     for (wanted, words) in [
-        (pod("guest", json!({})), "1 node(s) didn't satisfy existing pods anti-affinity rules."),
-        (pod("a", json!({"affinity": apart(&["hermit"])})), "1 node(s) didn't match pod anti-affinity rules."),
         (
-            pod("a", json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": hosts}}})),
+            pod("guest", json!({})),
+            "1 node(s) didn't satisfy existing pods anti-affinity rules.",
+        ),
+        (
+            pod("a", json!({"affinity": apart(&["hermit"])})),
+            "1 node(s) didn't match pod anti-affinity rules.",
+        ),
+        (
+            pod(
+                "a",
+                json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": hosts}}}),
+            ),
             "1 node(s) didn't match pod affinity rules.",
         ),
-        (pod("a", json!({"nodeSelector": {"disk": "ssd"}})), "1 node(s) didn't match Pod's node affinity/selector."),
-        (pod("a", json!({"nodeName": "n9"})), "1 node(s) didn't match the requested node name."),
+        (
+            pod("a", json!({"nodeSelector": {"disk": "ssd"}})),
+            "1 node(s) didn't match Pod's node affinity/selector.",
+        ),
+        (
+            pod("a", json!({"nodeName": "n9"})),
+            "1 node(s) didn't match the requested node name.",
+        ),
     ] {
         let message = bench.refusal(&wanted);
-        assert!(message.starts_with(&format!("0/1 nodes are available: {words} preemption: ")), "{message}");
+        assert!(
+            message.starts_with(&format!("0/1 nodes are available: {words} preemption: ")),
+            "{message}"
+        );
     }
 }
 
@@ -87,11 +105,15 @@ fn a_daemon_sets_pod_is_told_of_its_node_and_of_the_others() {
                     2 Preemption is not helpful for scheduling.";
     let mut bench = Bench::new([node(0), node(1).room_for(0), node(2)]);
     let terms = json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]}]);
-    let daemon = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
+    let daemon =
+        json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
     assert_eq!(bench.refusal(&pod("agent", json!({"affinity": daemon}))), expected);
     let shared = pod("agent", json!({}));
-    let mut place =
-        |on: u32| bench.scheduler.place_on(MachineId(on), PodId(9), &"default".into(), &shared, &mut bench.rng);
+    let mut place = |on: u32| {
+        bench
+            .scheduler
+            .place_on(MachineId(on), PodId(9), &"default".into(), &shared, &mut bench.rng)
+    };
     assert_eq!(place(1).expect_err("it is full").message, expected);
     assert_eq!(place(2), Ok(MachineId(2)));
 }
@@ -103,7 +125,8 @@ fn names_that_exclude_each_other_conflict() {
     let terms = json!([{"matchFields": [
         {"key": "metadata.name", "operator": "In", "values": ["n0"]},
         {"key": "metadata.name", "operator": "In", "values": ["n1"]}]}]);
-    let torn = json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
+    let torn =
+        json!({"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
     assert_eq!(
         bench.refusal(&pod("a", json!({"affinity": torn}))),
         "0/2 nodes are available: pod affinity terms conflict. \
@@ -119,5 +142,8 @@ fn special_cases_have_their_words() {
         bench.refusal(&pod("a", json!({"preemptionPolicy": "Never"}))),
         "0/1 nodes are available: 1 Too many pods. preemption: not eligible due to preemptionPolicy=Never."
     );
-    assert_eq!(Bench::new([]).refusal(&pod("a", json!({}))), "no nodes available to schedule pods");
+    assert_eq!(
+        Bench::new([]).refusal(&pod("a", json!({}))),
+        "no nodes available to schedule pods"
+    );
 }

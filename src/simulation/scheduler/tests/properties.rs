@@ -44,8 +44,11 @@ fn templates() -> Vec<Arc<PodTemplate>> {
         pod("e", json!({"containers": requests("700m", "300Mi")})),
         pod("f", json!({"containers": requests("300m", "900Mi"), "priority": 5})),
         pod("g", json!({"affinity": apart(&["g"], zone), "priority": 9})),
-        pod("h", json!({"priority": 3, "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
-            {"weight": 7, "podAffinityTerm": super::build::names(&["a", "h"], zone)}]}}})),
+        pod(
+            "h",
+            json!({"priority": 3, "affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
+            {"weight": 7, "podAffinityTerm": super::build::names(&["a", "h"], zone)}]}}}),
+        ),
     ]
 }
 
@@ -61,7 +64,11 @@ const ZONES: [&str; 3] = ["x", "y", "z"];
 impl Mirror {
     fn domain(&self, term: &AffinityTerm, on: u32) -> Option<String> {
         let zone = self.zones.get(&on)?;
-        Some(if term.topology == "kubernetes.io/hostname" { format!("n{on}") } else { ZONES[*zone].to_owned() })
+        Some(if term.topology == "kubernetes.io/hostname" {
+            format!("n{on}")
+        } else {
+            ZONES[*zone].to_owned()
+        })
     }
 
     /// Whether a pod may go to a node, by walking over all pods.
@@ -74,8 +81,13 @@ impl Mirror {
         }
         let info = node(on);
         let conflict = |terms: &[AffinityTerm], matched: &PodTemplate, at: u32| {
-            let same = |term: &&AffinityTerm| self.domain(term, at).is_some() && self.domain(term, at) == self.domain(term, on);
-            terms.iter().filter(same).any(|term| term.selector.matches(&matched.labels))
+            let same = |term: &&AffinityTerm| {
+                self.domain(term, at).is_some() && self.domain(term, at) == self.domain(term, on)
+            };
+            terms
+                .iter()
+                .filter(same)
+                .any(|term| term.selector.matches(&matched.labels))
         };
         self.zones.contains_key(&on)
             && here.len() < 4
@@ -103,7 +115,10 @@ fn run(events: &[Event]) -> Vec<String> {
                 let placed = scheduler.place(PodId(next), &default, template, &mut rng);
                 match &placed {
                     Ok(machine) => {
-                        assert!(mirror.allows(template, machine.0), "{event:?} must not go to {machine:?}");
+                        assert!(
+                            mirror.allows(template, machine.0),
+                            "{event:?} must not go to {machine:?}"
+                        );
                         mirror.pods.insert(next, (Arc::clone(template), machine.0));
                         scheduler.add_pod(&PodInfo {
                             pod: PodId(next),
@@ -114,7 +129,10 @@ fn run(events: &[Event]) -> Vec<String> {
                         });
                     }
                     Err(why) => {
-                        assert!(mirror.zones.keys().all(|&on| !mirror.allows(template, on)), "{event:?} fits: {why}");
+                        assert!(
+                            mirror.zones.keys().all(|&on| !mirror.allows(template, on)),
+                            "{event:?} fits: {why}"
+                        );
                         if let Some(preemption) = &why.preemption {
                             let mut after = before;
                             for victim in &preemption.victims {
@@ -122,7 +140,10 @@ fn run(events: &[Event]) -> Vec<String> {
                                 assert!(lower && after.pods_on(preemption.machine).contains(victim));
                                 after.remove_pod(*victim);
                             }
-                            assert!(after.fits(&default, template, preemption.machine), "preemption makes room");
+                            assert!(
+                                after.fits(&default, template, preemption.machine),
+                                "preemption makes room"
+                            );
                         }
                     }
                 }
@@ -142,9 +163,17 @@ fn run(events: &[Event]) -> Vec<String> {
                 scheduler.add_node(node(on).zone(ZONES[zone]).room_for(4));
             }
         }
-        let requested: u64 = mirror.zones.keys().filter_map(|&on| scheduler.requested_on(MachineId(on))).map(|sum| sum.cpu_milli).sum();
+        let requested: u64 = mirror
+            .zones
+            .keys()
+            .filter_map(|&on| scheduler.requested_on(MachineId(on)))
+            .map(|sum| sum.cpu_milli)
+            .sum();
         let present = mirror.pods.values().filter(|(_, at)| mirror.zones.contains_key(at));
-        assert_eq!(requested, present.map(|(template, _)| template.requests.cpu_milli).sum::<u64>());
+        assert_eq!(
+            requested,
+            present.map(|(template, _)| template.requests.cpu_milli).sum::<u64>()
+        );
     }
     log
 }

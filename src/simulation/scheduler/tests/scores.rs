@@ -33,13 +33,17 @@ fn untolerated_soft_taints_repel() {
 #[test]
 fn preferred_node_affinity_attracts_by_weight() {
     let mut bench = Bench::new([node(0).label("disk", "ssd"), node(1).label("gpu", "yes"), node(2)]);
-    let term = |key: &str, weight: u32| {
-        json!({"weight": weight, "preference": {"matchExpressions": [{"key": key, "operator": "Exists"}]}})
-    };
+    let term = |key: &str, weight: u32| json!({"weight": weight, "preference": {"matchExpressions": [{"key": key, "operator": "Exists"}]}});
     let prefers = |terms: Value| json!({"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": terms}}});
     assert_eq!(choices(&mut bench, prefers(json!([term("disk", 10)]))), [0]);
-    assert_eq!(choices(&mut bench, prefers(json!([term("disk", 10), term("gpu", 11)]))), [1]);
-    assert_eq!(choices(&mut bench, prefers(json!([term("disk", 10), term("gpu", 10)]))), [0, 1]);
+    assert_eq!(
+        choices(&mut bench, prefers(json!([term("disk", 10), term("gpu", 11)]))),
+        [1]
+    );
+    assert_eq!(
+        choices(&mut bench, prefers(json!([term("disk", 10), term("gpu", 10)]))),
+        [0, 1]
+    );
 }
 
 /// plugins/noderesources/least_allocated.go `leastRequestedScore`, with its test's figures:
@@ -83,8 +87,14 @@ fn balance_of_cpu_and_memory(#[case] used: (u64, u64), #[case] wanted: (&str, &s
     let wanted = pod("a", json!({"containers": requests(wanted.0, wanted.1)}));
     let query = bench.scheduler.query(None, &"default".into(), &wanted);
     let room = super::super::node::Room {
-        allocatable: Amount { cpu_milli: 2_000, memory: 2 * GIB },
-        requested: Amount { cpu_milli: used.0, memory: used.1 },
+        allocatable: Amount {
+            cpu_milli: 2_000,
+            memory: 2 * GIB,
+        },
+        requested: Amount {
+            cpu_milli: used.0,
+            memory: used.1,
+        },
         ..Default::default()
     };
     assert_eq!(balanced_allocation(&query, &room), expected);
@@ -98,7 +108,8 @@ fn preferred_affinity_attracts_and_repels_from_both_sides() {
         json!({"affinity": {kind: {"preferredDuringSchedulingIgnoredDuringExecution": [
             {"weight": 100, "podAffinityTerm": names(&[name], HOST)}]}}})
     };
-    let hard = json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [names(&["b"], HOST)]}}});
+    let hard =
+        json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [names(&["b"], HOST)]}}});
     for (existing, incoming, expected) in [
         (json!({}), soft("podAffinity", "a"), vec![0]),
         (json!({}), soft("podAntiAffinity", "a"), vec![1, 2]),
@@ -212,6 +223,10 @@ fn the_search_goes_on_where_it_ended() {
     let mut nodes = seen.clone();
     nodes.sort_unstable();
     nodes.dedup();
-    assert_eq!(nodes.len(), 300, "least allocated and a rotating start reach every node");
+    assert_eq!(
+        nodes.len(),
+        300,
+        "least allocated and a rotating start reach every node"
+    );
     assert_eq!(bench.scheduler.start, 300 * feasible_nodes_to_find(300) % 300);
 }

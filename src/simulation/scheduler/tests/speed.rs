@@ -13,8 +13,14 @@ use crate::simulation::objects::quantity::Amount;
 fn fill(nodes: u32, pods: u32, workloads: u32, spread_apart: bool) {
     let zones = ["a", "b", "c"];
     let big = |n: u32| {
-        let mut info = node(n).zone(zones[n as usize % 3]).label("kubernetes.io/os", "linux").room_for(110);
-        info.allocatable = Amount { cpu_milli: 64_000, memory: 256 << 30 };
+        let mut info = node(n)
+            .zone(zones[n as usize % 3])
+            .label("kubernetes.io/os", "linux")
+            .room_for(110);
+        info.allocatable = Amount {
+            cpu_milli: 64_000,
+            memory: 256 << 30,
+        };
         info
     };
     let mut bench = Bench::new((0..nodes).map(big));
@@ -23,7 +29,10 @@ fn fill(nodes: u32, pods: u32, workloads: u32, spread_apart: bool) {
             let name = format!("app-{n}");
             let affinity = if spread_apart { apart(&[&name]) } else { json!({}) };
             let containers = super::build::requests("100m", "128Mi");
-            pod(&name, json!({"containers": containers, "affinity": affinity, "nodeSelector": {"kubernetes.io/os": "linux"}}))
+            pod(
+                &name,
+                json!({"containers": containers, "affinity": affinity, "nodeSelector": {"kubernetes.io/os": "linux"}}),
+            )
         })
         .collect();
     let start = Instant::now();
