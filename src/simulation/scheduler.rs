@@ -138,7 +138,12 @@ impl Scheduler {
     pub fn update_node(&mut self, info: NodeInfo) {
         match self.nodes.slot(info.machine) {
             // Labels alone decide which domains its pods count in.
-            Some(slot) if self.nodes.info(slot).is_some_and(|old| old.labels == info.labels && old.name == info.name) => {
+            Some(slot)
+                if self
+                    .nodes
+                    .info(slot)
+                    .is_some_and(|old| old.labels == info.labels && old.name == info.name) =>
+            {
                 self.nodes.update(slot, info);
             }
             _ => self.add_node(info),
@@ -156,6 +161,7 @@ impl Scheduler {
         if !pods.is_empty() {
             self.absent.insert(machine, pods);
         }
+        self.selections.unset(slot);
         self.nodes.remove(slot);
     }
 
@@ -169,7 +175,9 @@ impl Scheduler {
     /// Forgets a pod and its nomination.
     pub fn remove_pod(&mut self, pod: PodId) {
         self.nominated.remove(&pod);
-        let Some(booked) = self.pods.get(&pod).cloned() else { return };
+        let Some(booked) = self.pods.get(&pod).cloned() else {
+            return;
+        };
         if self.nodes.slot(booked.machine).is_some() {
             self.detach(pod);
         } else if let Some(waiting) = self.absent.get_mut(&booked.machine) {
@@ -274,16 +282,24 @@ impl Scheduler {
 
     /// Counts a booked pod on its node, which is there.
     fn attach(&mut self, pod: PodId) {
-        let Some(booked) = self.pods.get(&pod).cloned() else { return };
-        let Some(slot) = self.nodes.slot(booked.machine) else { return };
+        let Some(booked) = self.pods.get(&pod).cloned() else {
+            return;
+        };
+        let Some(slot) = self.nodes.slot(booked.machine) else {
+            return;
+        };
         self.nodes.seat(slot, pod);
         self.count(slot, &booked, 1);
     }
 
     /// The opposite of [`Self::attach`].
     fn detach(&mut self, pod: PodId) {
-        let Some(booked) = self.pods.get(&pod).cloned() else { return };
-        let Some(slot) = self.nodes.slot(booked.machine) else { return };
+        let Some(booked) = self.pods.get(&pod).cloned() else {
+            return;
+        };
+        let Some(slot) = self.nodes.slot(booked.machine) else {
+            return;
+        };
         self.nodes.unseat(slot, pod);
         self.count(slot, &booked, -1);
     }
@@ -300,6 +316,7 @@ impl Scheduler {
             room.scored = room.scored.minus(booked.template.scored);
             room.pods -= 1;
         }
-        self.classes.count(booked.class, slot, &self.topologies, booked.leaving.is_none(), sign);
+        self.classes
+            .count(booked.class, slot, &self.topologies, booked.leaving.is_none(), sign);
     }
 }

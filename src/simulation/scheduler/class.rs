@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::count::Counts;
-use super::topology::{Key, NODE, Topologies};
+use super::topology::{Key, NODE, Topologies, ZONE};
 use super::{Booked, Scheduler};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::PodId;
@@ -27,12 +27,10 @@ const REQUIRED_WEIGHT: i32 = 1;
 #[derive(Clone, Debug)]
 pub(super) struct Class {
     pub(super) namespace: Arc<str>,
-    labels: Arc<Labels>,
-    affinity: Vec<AffinityTerm>,
-    anti_affinity: Vec<AffinityTerm>,
-    preferred: Vec<(i64, AffinityTerm)>,
-    /// Pods of its own kind, per node; `None` without labels.
-    pub(super) spread: Option<TermId>,
+    /// The first template of the class.
+    template: Arc<PodTemplate>,
+    /// Pods of its own kind, per node and per zone; `None` without labels.
+    pub(super) spread: Option<(TermId, TermId)>,
     /// Its required affinity: each term counts the pods that match all of them.
     pub(super) seeks: Vec<TermId>,
     /// Whether it matches its own required affinity.
@@ -48,6 +46,9 @@ pub(super) struct Class {
     pods: u32,
 }
 
+/// Classes by namespace and labels.
+type Index = BTreeMap<Arc<str>, BTreeMap<Arc<Labels>, Vec<ClassId>>>;
+
 /// Namespaces and labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Matcher {
@@ -59,7 +60,7 @@ struct Matcher {
 #[derive(Clone, Debug)]
 pub(super) struct Term {
     /// All must match.
-    matchers: Vec<Matcher>,
+    matchers: Arc<[Matcher]>,
     pub(super) key: Key,
     /// Whether pods that are leaving do not count.
     live_only: bool,
@@ -76,13 +77,20 @@ pub(super) struct Term {
 pub(super) struct Classes {
     classes: Vec<Class>,
     terms: Vec<Term>,
-    index: BTreeMap<Arc<str>, BTreeMap<Arc<Labels>, Vec<ClassId>>>,
+    index: Arc<Index>,
 }
 
 impl Matcher {
     fn new(term: &AffinityTerm, own: &str) -> Self {
-        let namespaces = if term.namespaces.is_empty() { vec![own.to_owned()] } else { term.namespaces.clone() };
-        Self { namespaces, selector: term.selector.clone() }
+        let namespaces = if term.namespaces.is_empty() {
+            vec![own.to_owned()]
+        } else {
+            term.namespaces.clone()
+        };
+        Self {
+            namespaces,
+            selector: term.selector.clone(),
+        }
     }
 
     fn matches(&self, namespace: &str, labels: &Labels) -> bool {
@@ -109,21 +117,35 @@ impl Classes {
 
     /// The terms of existing classes' required anti-affinity that match pods of this class.
     pub(super) fn repelling(&self, class: ClassId) -> impl Iterator<Item = TermId> {
-        self.class(class).matched.iter().copied().filter(|&term| self.term(term).repels.is_some())
+        self.class(class)
+            .matched
+            .iter()
+            .copied()
+            .filter(|&term| self.term(term).repels.is_some())
     }
 
     /// The terms by which pods of existing classes attract pods of this class.
     pub(super) fn attracting(&self, class: ClassId) -> impl Iterator<Item = TermId> {
-        self.class(class).matched.iter().copied().filter(|&term| self.term(term).attracts.is_some())
+        self.class(class)
+            .matched
+            .iter()
+            .copied()
+            .filter(|&term| self.term(term).attracts.is_some())
     }
 
-    fn find(&self, namespace: &str, template: &PodTemplate) -> Option<ClassId> {
-        self.index.get(namespace)?.get(&*template.labels)?.iter().copied().find(|&class| {
-            let class = self.class(class);
-            class.affinity == template.affinity
-                && class.anti_affinity == template.anti_affinity
-                && class.preferred == template.preferred_affinity
-        })
+    fn find(&self, namespace: &str, template: &Arc<PodTemplate>) -> Option<ClassId> {
+        self.index
+            .get(namespace)?
+            .get(&*template.labels)?
+            .iter()
+            .copied()
+            .find(|&class| {
+                let known = &self.class(class).template;
+                Arc::ptr_eq(known, template)
+                    || known.affinity == template.affinity
+                        && known.anti_affinity == template.anti_affinity
+                        && known.preferred_affinity == template.preferred_affinity
+            })
     }
 
     /// Counts a pod of this class on a node, or takes it out.
@@ -139,28 +161,33 @@ impl Classes {
         }
         for &term in &class.avoids {
             let term = &mut terms[term.0 as usize];
-            term.repels.get_or_insert_default().add(topologies.domain(term.key, slot), sign);
+            term.repels
+                .get_or_insert_default()
+                .add(topologies.domain(term.key, slot), sign);
         }
         for &(weight, term) in &class.attracts {
             let term = &mut terms[term.0 as usize];
-            term.attracts.get_or_insert_default().add(topologies.domain(term.key, slot), sign * weight);
+            term.attracts
+                .get_or_insert_default()
+                .add(topologies.domain(term.key, slot), sign * weight);
         }
     }
 }
 
 impl Scheduler {
     /// The class of a template's pods, which may be new.
-    pub(super) fn class(&mut self, namespace: &Arc<str>, template: &PodTemplate) -> ClassId {
+    pub(super) fn class(&mut self, namespace: &Arc<str>, template: &Arc<PodTemplate>) -> ClassId {
         if let Some(class) = self.classes.find(namespace, template) {
             return class;
         }
-        let all: Vec<Matcher> = template.affinity.iter().map(|term| Matcher::new(term, namespace)).collect();
+        let all: Vec<Matcher> = template
+            .affinity
+            .iter()
+            .map(|term| Matcher::new(term, namespace))
+            .collect();
         let mut class = Class {
             namespace: Arc::clone(namespace),
-            labels: Arc::clone(&template.labels),
-            affinity: template.affinity.clone(),
-            anti_affinity: template.anti_affinity.clone(),
-            preferred: template.preferred_affinity.clone(),
+            template: Arc::clone(template),
             spread: None,
             seeks: Vec::new(),
             seeks_itself: all.iter().all(|matcher| matcher.matches(namespace, &template.labels)),
@@ -173,25 +200,29 @@ impl Scheduler {
         if !template.labels.is_empty() {
             // The selector of a pod's ReplicaSet holds its pod-template-hash, and its Services select a subset of its
             // labels (pkg/scheduler/framework/plugins/helper/spread.go `DefaultSelector`): its labels, all of them.
-            let matcher = Matcher { namespaces: vec![namespace.to_string()], selector: Selector::labels(&template.labels) };
-            class.spread = Some(self.intern(vec![matcher], NODE, true));
+            let matcher = Matcher {
+                namespaces: vec![namespace.to_string()],
+                selector: Selector::labels(&template.labels),
+            };
+            let per_node = self.intern(&[matcher.clone()], NODE, true);
+            class.spread = Some((per_node, self.intern(&[matcher], ZONE, true)));
         }
         for term in &template.affinity {
             let key = self.key(&term.topology);
-            class.seeks.push(self.intern(all.clone(), key, false));
-            let single = self.intern(vec![Matcher::new(term, namespace)], key, false);
+            class.seeks.push(self.intern(&all, key, false));
+            let single = self.intern(&[Matcher::new(term, namespace)], key, false);
             class.attracts.push((REQUIRED_WEIGHT, single));
             self.term_mut(single).attracts.get_or_insert_default();
         }
         for term in &template.anti_affinity {
             let key = self.key(&term.topology);
-            let id = self.intern(vec![Matcher::new(term, namespace)], key, false);
+            let id = self.intern(&[Matcher::new(term, namespace)], key, false);
             class.avoids.push(id);
             self.term_mut(id).repels.get_or_insert_default();
         }
         for (weight, term) in &template.preferred_affinity {
             let key = self.key(&term.topology);
-            let id = self.intern(vec![Matcher::new(term, namespace)], key, false);
+            let id = self.intern(&[Matcher::new(term, namespace)], key, false);
             let weight = i32::try_from(*weight).unwrap_or(0);
             class.prefers.push((weight, id));
             class.attracts.push((weight, id));
@@ -204,7 +235,9 @@ impl Scheduler {
             }
         }
         self.classes.classes.push(class);
-        let by_labels = self.classes.index.entry(Arc::clone(namespace)).or_default();
+        let by_labels = Arc::make_mut(&mut self.classes.index)
+            .entry(Arc::clone(namespace))
+            .or_default();
         by_labels.entry(Arc::clone(&template.labels)).or_default().push(id);
         id
     }
@@ -218,17 +251,24 @@ impl Scheduler {
     }
 
     /// The term with these matchers, which may be new: then the pods that match it are counted.
-    fn intern(&mut self, matchers: Vec<Matcher>, key: Key, live_only: bool) -> TermId {
-        let known = |term: &Term| term.key == key && term.live_only == live_only && term.matchers == matchers;
+    fn intern(&mut self, matchers: &[Matcher], key: Key, live_only: bool) -> TermId {
+        let known = |term: &Term| term.key == key && term.live_only == live_only && *term.matchers == *matchers;
         if let Some(index) = self.classes.terms.iter().position(known) {
             return TermId(index as u32);
         }
         let id = TermId(self.classes.terms.len() as u32);
-        let mut term = Term { matchers, key, live_only, present: Counts::default(), repels: None, attracts: None };
+        let mut term = Term {
+            matchers: matchers.into(),
+            key,
+            live_only,
+            present: Counts::default(),
+            repels: None,
+            attracts: None,
+        };
         let mut matched = Vec::with_capacity(self.classes.classes.len());
         let mut populated = false;
         for class in &mut self.classes.classes {
-            let matches = term.matches(&class.namespace, &class.labels);
+            let matches = term.matches(&class.namespace, &class.template.labels);
             matched.push(matches);
             if matches {
                 class.matched.push(id);

@@ -47,9 +47,24 @@ impl Scheduler {
         at_most: u32,
     ) -> Estimate {
         let anywhere = node.machine;
-        let daemons = daemons.iter().map(|(namespace, template)| self.book(namespace, template, anywhere, None)).collect();
+        let daemons = daemons
+            .iter()
+            .map(|(namespace, template)| self.book(namespace, template, anywhere, None))
+            .collect();
+        // New classes count the booked pods they match; made-up ones are not booked, so all classes come first.
+        for (namespace, template) in pending {
+            self.class(namespace, template);
+        }
         let (nodes, seated, scheduled) = (Vec::new(), Vec::new(), Vec::new());
-        let mut packing = Packing { node, daemons, nodes, next: 0, seated, scheduled, at_most };
+        let mut packing = Packing {
+            node,
+            daemons,
+            nodes,
+            next: 0,
+            seated,
+            scheduled,
+            at_most,
+        };
         for group in groups(pending, node.allocatable) {
             if self.fits_new(&packing, &pending[group[0]]) {
                 self.pack(&mut packing, pending, &group);
@@ -62,13 +77,18 @@ impl Scheduler {
             self.remove_hypothetical(&packing, slot, machine);
         }
         let nodes = packing.nodes.iter().filter(|(_, _, used)| *used).count() as u32;
-        Estimate { nodes, scheduled: packing.scheduled }
+        Estimate {
+            nodes,
+            scheduled: packing.scheduled,
+        }
     }
 
     /// Whether all these pods of a node fit other nodes, one after the other, were they taken off their own
     /// (cluster-autoscaler/simulator/cluster.go `RemovalSimulator`). The scheduler is unchanged afterwards.
     pub fn could_move(&mut self, machine: MachineId, pods: &[PodId]) -> bool {
-        let Some(from) = self.nodes.slot(machine) else { return false };
+        let Some(from) = self.nodes.slot(machine) else {
+            return false;
+        };
         let moving: Vec<(PodId, Booked)> = pods
             .iter()
             .filter(|pod| self.nodes.pods(from).contains(pod))
@@ -81,11 +101,18 @@ impl Scheduler {
             self.count(from, booked, -1);
         }
         let order = self.nodes.order();
+        // Each search goes on where the one before ended (`FitsAnyNodeMatching`, lastIndex).
+        let mut next = order.iter().position(|&slot| slot == from).unwrap_or(0);
         let mut moved: Vec<u32> = Vec::new();
         for (_, booked) in &moving {
             let namespace = Arc::clone(&self.classes.class(booked.class).namespace);
             let query = self.query(None, &namespace, &booked.template);
-            let Some(to) = order.iter().copied().find(|&to| to != from && self.filter(&query, to).fits()) else { break };
+            let fits = |&at: &usize| order[at] != from && self.filter(&query, order[at]).fits();
+            let Some(at) = (next..order.len()).chain(0..next).find(fits) else {
+                break;
+            };
+            next = at + 1;
+            let to = order[at];
             self.count(to, booked, 1);
             moved.push(to);
         }
@@ -111,12 +138,21 @@ impl Scheduler {
     }
 
     fn add_hypothetical(&mut self, packing: &Packing<'_>) -> (u32, MachineId) {
-        let index = packing.nodes.len() as u32;
-        let machine = MachineId(u32::MAX - index);
-        let name = format!("e-{index}");
+        // A number that the caller's own hypothetical nodes have not taken.
+        let taken = packing.nodes.len() as u32;
+        let mut numbers = (taken..u32::MAX).map(|n| MachineId(u32::MAX - n));
+        let machine = numbers
+            .find(|&machine| self.nodes.slot(machine).is_none())
+            .unwrap_or(MachineId(u32::MAX));
+        let name = format!("{}-e-{}", packing.node.name, u32::MAX - machine.0);
         let mut labels = Labels::clone(&packing.node.labels);
         labels.insert(HOSTNAME_LABEL.to_owned(), name.clone());
-        let info = NodeInfo { machine, name: name.into(), labels: Arc::new(labels), ..packing.node.clone() };
+        let info = NodeInfo {
+            machine,
+            name: name.into(),
+            labels: Arc::new(labels),
+            ..packing.node.clone()
+        };
         self.add_node(info);
         let slot = self.nodes.slot(machine).unwrap_or_default();
         for daemon in &packing.daemons {
@@ -142,7 +178,9 @@ impl Scheduler {
         // `tryToScheduleOnExistingNodes`
         while let Some(index) = waiting {
             let count = packing.nodes.len();
-            let found = (0..count).map(|step| (packing.next + step) % count).find(|&at| self.filter(&query, packing.nodes[at].0).fits());
+            let found = (0..count)
+                .map(|step| (packing.next + step) % count)
+                .find(|&at| self.filter(&query, packing.nodes[at].0).fits());
             let Some(at) = found else { break };
             packing.next = (at + 1) % count;
             self.seat(packing, at, index, &booked);
@@ -194,7 +232,13 @@ fn groups(pending: &[(Arc<str>, Arc<PodTemplate>)], allocatable: Amount) -> Vec<
         }
     }
     // cpu / all cpu + memory / all memory, in 2^-32.
-    let part = |wanted: u64, all: u64| if all == 0 { 0 } else { (u128::from(wanted) << 32) / u128::from(all) };
+    let part = |wanted: u64, all: u64| {
+        if all == 0 {
+            0
+        } else {
+            (u128::from(wanted) << 32) / u128::from(all)
+        }
+    };
     groups.sort_by_key(|group| {
         let wanted = pending[group[0]].1.requests;
         Reverse(part(wanted.cpu_milli, allocatable.cpu_milli) + part(wanted.memory, allocatable.memory))

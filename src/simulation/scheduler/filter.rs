@@ -65,7 +65,12 @@ impl Scheduler {
                 found &= term.present.get(domain) > 0;
             }
             // The first pod of a series that seeks itself may go anywhere (`satisfyPodAffinity`).
-            let nobody = || class.seeks.iter().all(|&term| self.classes.term(term).present.total() == 0);
+            let nobody = || {
+                class
+                    .seeks
+                    .iter()
+                    .all(|&term| self.classes.term(term).present.total() == 0)
+            };
             if !found && !(class.seeks_itself && nobody()) {
                 return Verdict::unresolvable(Reason::Affinity);
             }

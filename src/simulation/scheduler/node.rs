@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::NodeInfo;
-use super::topology::ZONE_LABEL;
+use super::topology::{HOSTNAME_LABEL, ZONE_LABEL};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::{MachineId, PodId};
 use crate::simulation::objects::quantity::Amount;
@@ -27,6 +27,8 @@ pub(super) struct Room {
     pub(super) taints: u32,
     /// Whether it is cordoned.
     pub(super) unschedulable: bool,
+    /// Whether it has a hostname label.
+    pub(super) hostname: bool,
 }
 
 /// The nodes, each in a slot that is reused when it is gone.
@@ -89,7 +91,10 @@ impl Nodes {
 
     /// The present nodes.
     pub(super) fn present(&self) -> impl Iterator<Item = (u32, &NodeInfo)> {
-        self.infos.iter().enumerate().filter_map(|(slot, info)| info.as_ref().map(|info| (slot as u32, info)))
+        self.infos
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, info)| info.as_ref().map(|info| (slot as u32, info)))
     }
 
     pub(super) fn add(&mut self, info: NodeInfo) -> u32 {
@@ -114,21 +119,28 @@ impl Nodes {
 
     /// Replaces what is known of a node, but for its labels.
     pub(super) fn update(&mut self, slot: u32, info: NodeInfo) {
-        let taints = self.taints.iter().position(|set| *set == info.taints).unwrap_or_else(|| {
-            self.taints.push(info.taints.clone());
-            self.taints.len() - 1
-        });
+        let taints = self
+            .taints
+            .iter()
+            .position(|set| *set == info.taints)
+            .unwrap_or_else(|| {
+                self.taints.push(info.taints.clone());
+                self.taints.len() - 1
+            });
         let room = &mut self.rooms[slot as usize];
         room.allocatable = info.allocatable;
         room.limit = info.pods;
         room.taints = taints as u32;
         room.unschedulable = info.unschedulable;
+        room.hostname = info.labels.contains_key(HOSTNAME_LABEL);
         self.infos[slot as usize] = Some(info);
     }
 
     /// Frees a slot whose pods are gone.
     pub(super) fn remove(&mut self, slot: u32) {
-        let Some(info) = self.infos[slot as usize].take() else { return };
+        let Some(info) = self.infos[slot as usize].take() else {
+            return;
+        };
         self.by_machine.remove(&info.machine);
         if self.by_name.get(&info.name) == Some(&slot) {
             self.by_name.remove(&info.name);
@@ -174,6 +186,13 @@ impl Nodes {
 fn zone_key(labels: &Labels) -> String {
     let label = |old: &str, new: &str| labels.get(old).or_else(|| labels.get(new)).map_or("", String::as_str);
     let zone = label("failure-domain.beta.kubernetes.io/zone", ZONE_LABEL);
-    let region = label("failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region");
-    if zone.is_empty() && region.is_empty() { String::new() } else { format!("{region}:\0:{zone}") }
+    let region = label(
+        "failure-domain.beta.kubernetes.io/region",
+        "topology.kubernetes.io/region",
+    );
+    if zone.is_empty() && region.is_empty() {
+        String::new()
+    } else {
+        format!("{region}:\0:{zone}")
+    }
 }

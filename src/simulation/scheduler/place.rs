@@ -34,13 +34,17 @@ impl Scheduler {
         &mut self,
         pod: PodId,
         namespace: &Arc<str>,
-        template: &PodTemplate,
+        template: &Arc<PodTemplate>,
         rng: &mut Stream,
     ) -> Result<MachineId, Unschedulable> {
         let query = self.query(Some(pod), namespace, template);
         let order = self.nodes.order();
         if order.is_empty() {
-            return Err(Unschedulable { message: NO_NODES.to_owned(), reasons: Vec::new(), preemption: None });
+            return Err(Unschedulable {
+                message: NO_NODES.to_owned(),
+                reasons: Vec::new(),
+                preemption: None,
+            });
         }
         // `evaluateNominatedNode`
         if let Some(machine) = self.nominated.get(&pod).map(|booked| booked.machine)
@@ -85,13 +89,17 @@ impl Scheduler {
         machine: MachineId,
         pod: PodId,
         namespace: &Arc<str>,
-        template: &PodTemplate,
+        template: &Arc<PodTemplate>,
         rng: &mut Stream,
     ) -> Result<MachineId, Unschedulable> {
         let query = self.query(Some(pod), namespace, template);
         let all = self.nodes.len();
         if all == 0 {
-            return Err(Unschedulable { message: NO_NODES.to_owned(), reasons: Vec::new(), preemption: None });
+            return Err(Unschedulable {
+                message: NO_NODES.to_owned(),
+                reasons: Vec::new(),
+                preemption: None,
+            });
         }
         let mut tally = Tally::default();
         let mut verdicts = Vec::new();
@@ -108,8 +116,10 @@ impl Scheduler {
     }
 
     /// Whether a pod fits a node now.
-    pub fn fits(&mut self, namespace: &Arc<str>, template: &PodTemplate, machine: MachineId) -> bool {
-        let Some(slot) = self.nodes.slot(machine) else { return false };
+    pub fn fits(&mut self, namespace: &Arc<str>, template: &Arc<PodTemplate>, machine: MachineId) -> bool {
+        let Some(slot) = self.nodes.slot(machine) else {
+            return false;
+        };
         let query = self.query(None, namespace, template);
         self.judge(&query, slot).fits()
     }
@@ -126,7 +136,11 @@ impl Scheduler {
         let mut verdicts = Vec::new();
         let from = if nodes.is_empty() { 0 } else { self.start % nodes.len() };
         for &slot in nodes[from..].iter().chain(&nodes[..from]) {
-            let verdict = if query.nominees.is_empty() { self.filter(query, slot) } else { self.judge(query, slot) };
+            let verdict = if query.nominees.is_empty() {
+                self.filter(query, slot)
+            } else {
+                self.judge(query, slot)
+            };
             if !verdict.fits() {
                 verdicts.push((slot, verdict));
                 continue;
@@ -141,7 +155,11 @@ impl Scheduler {
     }
 
     fn machine(&self, slot: u32) -> Result<MachineId, Unschedulable> {
-        let gone = || Unschedulable { message: NO_NODES.to_owned(), reasons: Vec::new(), preemption: None };
+        let gone = || Unschedulable {
+            message: NO_NODES.to_owned(),
+            reasons: Vec::new(),
+            preemption: None,
+        };
         self.nodes.info(slot).map(|info| info.machine).ok_or_else(gone)
     }
 
@@ -164,7 +182,11 @@ impl Scheduler {
                 None
             }
         };
-        Unschedulable { message, reasons, preemption }
+        Unschedulable {
+            message,
+            reasons,
+            preemption,
+        }
     }
 
     /// Whom a pod may push out, where. [`Self::place`] says so, too, when it finds no node.
@@ -172,7 +194,7 @@ impl Scheduler {
         &mut self,
         pod: PodId,
         namespace: &Arc<str>,
-        template: &PodTemplate,
+        template: &Arc<PodTemplate>,
         rng: &mut Stream,
     ) -> Option<Preemption> {
         let query = self.query(Some(pod), namespace, template);
@@ -193,7 +215,13 @@ impl Scheduler {
 /// One of the best, each equally likely (schedule_one.go `nodeScoreHeap`: the highest random number among equals).
 fn select(nodes: &[u32], scores: &[i64], rng: &mut Stream) -> u32 {
     let best = scores.iter().copied().max().unwrap_or(0);
-    let ties = || nodes.iter().zip(scores).filter(|&(_, &score)| score == best).map(|(&slot, _)| slot);
+    let ties = || {
+        nodes
+            .iter()
+            .zip(scores)
+            .filter(|&(_, &score)| score == best)
+            .map(|(&slot, _)| slot)
+    };
     let count = ties().count();
     let pick = if count > 1 { rng.index(count) } else { 0 };
     ties().nth(pick).unwrap_or(nodes[0])

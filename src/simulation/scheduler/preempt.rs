@@ -44,8 +44,11 @@ impl Scheduler {
         if self.awaits_victims(pod, query, verdicts) {
             return Err("not eligible due to a terminating pod on the nominated node.".to_owned());
         }
-        let potential: Vec<u32> =
-            verdicts.iter().filter(|(_, verdict)| verdict.is_resolvable()).map(|&(slot, _)| slot).collect();
+        let potential: Vec<u32> = verdicts
+            .iter()
+            .filter(|(_, verdict)| verdict.is_resolvable())
+            .map(|&(slot, _)| slot)
+            .collect();
         let mut tally = Tally::default();
         let mut candidates = Vec::new();
         let mut seen = potential.len();
@@ -53,7 +56,9 @@ impl Scheduler {
             // Nobody in the cluster is of lower priority.
             tally.add_many(Reason::NoVictims, potential.len() as u32);
         } else if !potential.is_empty() {
-            let enough = (potential.len() * LEAST_PERCENT / 100).max(LEAST_NODES).min(potential.len());
+            let enough = (potential.len() * LEAST_PERCENT / 100)
+                .max(LEAST_NODES)
+                .min(potential.len());
             let offset = rng.index(potential.len());
             seen = 0;
             for &slot in potential[offset..].iter().chain(&potential[..offset]) {
@@ -84,17 +89,30 @@ impl Scheduler {
     /// Whether the pod has preempted others already that have not gone yet
     /// (default_preemption.go `PodEligibleToPreemptOthers`).
     fn awaits_victims(&self, pod: PodId, query: &Query<'_>, verdicts: &[(u32, Verdict)]) -> bool {
-        let Some(slot) = self.nominated.get(&pod).and_then(|booked| self.nodes.slot(booked.machine)) else { return false };
-        let hopeless = verdicts.iter().any(|&(other, verdict)| other == slot && !verdict.is_resolvable());
+        let Some(slot) = self
+            .nominated
+            .get(&pod)
+            .and_then(|booked| self.nodes.slot(booked.machine))
+        else {
+            return false;
+        };
+        let hopeless = verdicts
+            .iter()
+            .any(|&(other, verdict)| other == slot && !verdict.is_resolvable());
         !hopeless
-            && self.nodes.pods(slot).iter().filter_map(|&other| self.booked(other)).any(|booked| {
-                booked.template.priority < query.priority && booked.leaving == Some(Leaving::Preempted)
-            })
+            && self
+                .nodes
+                .pods(slot)
+                .iter()
+                .filter_map(|&other| self.booked(other))
+                .any(|booked| booked.template.priority < query.priority && booked.leaving == Some(Leaving::Preempted))
     }
 
     /// The fewest pods to push off a node (default_preemption.go `SelectVictimsOnNode`); the node is as before afterwards.
     fn dry_run(&mut self, query: &Query<'_>, slot: u32) -> Result<Option<Candidate>, Verdict> {
-        let Some(machine) = self.nodes.info(slot).map(|info| info.machine) else { return Ok(None) };
+        let Some(machine) = self.nodes.info(slot).map(|info| info.machine) else {
+            return Ok(None);
+        };
         let mut lower: Vec<(PodId, Booked)> = self
             .nodes
             .pods(slot)
@@ -136,10 +154,20 @@ impl Scheduler {
 /// The first of the best (preemption.go `pickOneNodeForPreemption`; budgets are not known here).
 fn best(candidates: Vec<Candidate>) -> Option<Candidate> {
     let rank = |candidate: &Candidate| {
-        let highest = candidate.victims.first().map_or(i32::MIN, |(_, booked)| booked.template.priority);
+        let highest = candidate
+            .victims
+            .first()
+            .map_or(i32::MIN, |(_, booked)| booked.template.priority);
         // Every priority counts as positive, so that fewer victims are better.
-        let sum: i64 = candidate.victims.iter().map(|(_, booked)| i64::from(booked.template.priority) + (1 << 31)).sum();
-        let earliest = candidate.victims.iter().filter(|(_, booked)| booked.template.priority == highest);
+        let sum: i64 = candidate
+            .victims
+            .iter()
+            .map(|(_, booked)| i64::from(booked.template.priority) + (1 << 31))
+            .sum();
+        let earliest = candidate
+            .victims
+            .iter()
+            .filter(|(_, booked)| booked.template.priority == highest);
         let earliest = earliest.map(|(_, booked)| booked.started).min().unwrap_or(Time::ZERO);
         (highest, sum, candidate.victims.len(), Reverse(earliest))
     };

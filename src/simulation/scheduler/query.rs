@@ -45,21 +45,40 @@ fn tolerated(tolerations: &[Toleration], taint: &Taint) -> bool {
 
 impl Scheduler {
     /// Looks up what a placement needs. `pod` is the pod itself, whose own nomination does not stand in its way.
-    pub(super) fn query<'a>(&mut self, pod: Option<PodId>, namespace: &Arc<str>, template: &'a PodTemplate) -> Query<'a> {
+    pub(super) fn query<'a>(
+        &mut self,
+        pod: Option<PodId>,
+        namespace: &Arc<str>,
+        template: &'a Arc<PodTemplate>,
+    ) -> Query<'a> {
         let class = self.class(namespace, template);
         let selected = if template.node_selector.is_empty() && template.node_terms.is_none() {
             Selected::All
-        } else if template.node_terms.iter().flatten().flatten().any(|requirement| requirement.key == NAME_FIELD) {
+        } else if template
+            .node_terms
+            .iter()
+            .flatten()
+            .flatten()
+            .any(|requirement| requirement.key == NAME_FIELD)
+        {
             Selected::Named
         } else {
-            let nodes = self.nodes.present().map(|(slot, info)| (slot, &*info.name, &*info.labels));
+            let nodes = self
+                .nodes
+                .present()
+                .map(|(slot, info)| (slot, &*info.name, &*info.labels));
             Selected::Some(self.selections.intern(template, nodes))
         };
         // plugins/nodeunschedulable/node_unschedulable.go `Filter`
-        let cordon = Taint { key: UNSCHEDULABLE.to_owned(), value: String::new(), effect: Effect::NoSchedule };
+        let cordon = Taint {
+            key: UNSCHEDULABLE.to_owned(),
+            value: String::new(),
+            effect: Effect::NoSchedule,
+        };
         // plugins/helper/taint.go `DoNotScheduleTaintsFilterFunc`
         let tolerates = |set: &Vec<Taint>| {
-            set.iter().all(|taint| taint.effect == Effect::PreferNoSchedule || tolerated(&template.tolerations, taint))
+            set.iter()
+                .all(|taint| taint.effect == Effect::PreferNoSchedule || tolerated(&template.tolerations, taint))
         };
         let nominees = self
             .nominated
@@ -77,6 +96,15 @@ impl Scheduler {
             selected,
             repelling: self.classes.repelling(class).collect(),
             nominees,
+        }
+    }
+
+    /// Whether they select every node.
+    pub(super) fn selects_all(&self, query: &Query<'_>) -> bool {
+        match query.selected {
+            Selected::All => true,
+            Selected::Some(selection) => self.selections.count(selection) == self.nodes.len(),
+            Selected::Named => false,
         }
     }
 

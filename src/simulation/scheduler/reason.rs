@@ -141,14 +141,21 @@ impl Tally {
     }
 
     pub(super) fn reasons(&self) -> Vec<(Reason, u32)> {
-        Reason::ALL.into_iter().zip(self.0).filter(|&(_, nodes)| nodes > 0).collect()
+        Reason::ALL
+            .into_iter()
+            .zip(self.0)
+            .filter(|&(_, nodes)| nodes > 0)
+            .collect()
     }
 
     /// `0/3 nodes are available: 1 Too many pods, 2 ...`, the reasons sorted as text
     /// (types.go `FitError.Error`).
     pub(super) fn message(&self, nodes: usize) -> String {
-        let mut reasons: Vec<String> =
-            self.reasons().into_iter().map(|(reason, count)| format!("{count} {}", reason.text())).collect();
+        let mut reasons: Vec<String> = self
+            .reasons()
+            .into_iter()
+            .map(|(reason, count)| format!("{count} {}", reason.text()))
+            .collect();
         reasons.sort();
         let mut message = format!("0/{nodes} nodes are available:");
         if !reasons.is_empty() {

@@ -4,6 +4,7 @@
 use super::node::Room;
 use super::query::Query;
 use super::{Scheduler, selection, spread};
+use crate::simulation::objects::quantity::Amount;
 use crate::simulation::objects::template::Effect;
 
 /// Source: k8s.io/kube-scheduler framework/interface.go `MaxNodeScore`.
@@ -29,8 +30,7 @@ impl Scheduler {
         if let Some(scores) = self.node_affinity(query, nodes) {
             add(NODE_AFFINITY, &scores);
         }
-        let scores: Vec<i64> = nodes.iter().map(|&slot| least_allocated(query, self.nodes.room(slot))).collect();
-        add(NODE_RESOURCES_FIT, &scores);
+        add(1, &self.resources(query, nodes));
         if let Some(mut scores) = self.spread(query, nodes, order) {
             spread::normalize(&mut scores);
             add(POD_TOPOLOGY_SPREAD, &scores);
@@ -39,12 +39,33 @@ impl Scheduler {
             normalize_range(&mut scores);
             add(INTER_POD_AFFINITY, &scores);
         }
-        // Not for pods without requests (plugins/noderesources/balanced_allocation.go `PreScore`).
-        if query.requests.cpu_milli != 0 || query.requests.memory != 0 {
-            let scores: Vec<i64> = nodes.iter().map(|&slot| balanced_allocation(query, self.nodes.room(slot))).collect();
-            add(NODE_RESOURCES_BALANCED_ALLOCATION, &scores);
-        }
         sums
+    }
+
+    /// Both scores of resources, weighted. Neighbours in the order are often filled alike: then the divisions are spared.
+    fn resources(&self, query: &Query<'_>, nodes: &[u32]) -> Vec<i64> {
+        // Balance does not count for pods without requests (plugins/noderesources/balanced_allocation.go `PreScore`).
+        let best_effort = query.requests == Amount::default();
+        let mut last = None;
+        let score = |&slot: &u32| {
+            let room = self.nodes.room(slot);
+            let filled = (room.allocatable, room.requested, room.scored);
+            match last {
+                Some((same, score)) if same == filled => score,
+                _ => {
+                    let balance = if best_effort {
+                        0
+                    } else {
+                        balanced_allocation(query, room)
+                    };
+                    let score = NODE_RESOURCES_FIT * least_allocated(query, room)
+                        + NODE_RESOURCES_BALANCED_ALLOCATION * balance;
+                    last = Some((filled, score));
+                    score
+                }
+            }
+        };
+        nodes.iter().map(score).collect()
     }
 
     /// Fewer `PreferNoSchedule` taints that it does not tolerate (plugins/tainttoleration/taint_toleration.go `Score`).
@@ -55,11 +76,20 @@ impl Scheduler {
             .iter()
             .map(|set| {
                 let soft = set.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
-                soft.filter(|taint| !query.template.tolerations.iter().any(|toleration| toleration.tolerates(taint))).count()
-                    as i64
+                soft.filter(|taint| {
+                    !query
+                        .template
+                        .tolerations
+                        .iter()
+                        .any(|toleration| toleration.tolerates(taint))
+                })
+                .count() as i64
             })
             .collect();
-        let mut scores: Vec<i64> = nodes.iter().map(|&slot| per_set[self.nodes.room(slot).taints as usize]).collect();
+        let mut scores: Vec<i64> = nodes
+            .iter()
+            .map(|&slot| per_set[self.nodes.room(slot).taints as usize])
+            .collect();
         normalize(&mut scores, true);
         scores
     }
@@ -73,7 +103,11 @@ impl Scheduler {
         let score = |&slot: &u32| {
             let Some(info) = self.nodes.info(slot) else { return 0 };
             let holds = |term: &[_]| selection::term_matches(term, &info.name, &info.labels);
-            preferred.iter().filter(|(_, term)| holds(term)).map(|(weight, _)| weight).sum()
+            preferred
+                .iter()
+                .filter(|(_, term)| holds(term))
+                .map(|(weight, _)| weight)
+                .sum()
         };
         let mut scores: Vec<i64> = nodes.iter().map(score).collect();
         normalize(&mut scores, false);
@@ -115,7 +149,11 @@ fn normalize_range(scores: &mut [i64]) {
     let most = scores.iter().copied().max().unwrap_or(0);
     let least = scores.iter().copied().min().unwrap_or(0);
     for score in scores {
-        *score = if most == least { 0 } else { MOST * (*score - least) / (most - least) };
+        *score = if most == least {
+            0
+        } else {
+            MOST * (*score - least) / (most - least)
+        };
     }
 }
 
@@ -129,7 +167,11 @@ pub(super) fn least_allocated(query: &Query<'_>, room: &Room) -> i64 {
     ] {
         if all > 0 {
             resources += 1;
-            sum += if used > all { 0 } else { (all - used) * MOST as u64 / all };
+            sum += if used > all {
+                0
+            } else {
+                (all - used) * MOST as u64 / all
+            };
         }
     }
     if resources == 0 { 0 } else { (sum / resources) as i64 }
@@ -154,7 +196,8 @@ fn balance(cpu: u64, memory: u64, room: &Room) -> i64 {
     }
     let (cpu, memory) = (cpu.min(all.cpu_milli), memory.min(all.memory));
     let whole = u128::from(all.cpu_milli) * u128::from(all.memory);
-    let difference = (u128::from(cpu) * u128::from(all.memory)).abs_diff(u128::from(memory) * u128::from(all.cpu_milli));
+    let difference =
+        (u128::from(cpu) * u128::from(all.memory)).abs_diff(u128::from(memory) * u128::from(all.cpu_milli));
     let lost = MOST as u128 / 2 * difference;
     // Division of 128 bits is slow and hardly ever needed.
     let lost = match (u64::try_from(lost), u64::try_from(whole)) {

@@ -35,7 +35,11 @@ pub(super) struct Topologies(Vec<Column>);
 
 impl Default for Topologies {
     fn default() -> Self {
-        let column = |label: &str| Column { label: label.to_owned(), values: BTreeMap::new(), domains: Vec::new() };
+        let column = |label: &str| Column {
+            label: label.to_owned(),
+            values: BTreeMap::new(),
+            domains: Vec::new(),
+        };
         // The first label cannot exist, so no term can mean it.
         Self(vec![column(""), column(ZONE_LABEL)])
     }
@@ -47,7 +51,11 @@ impl Topologies {
         if let Some(index) = self.0.iter().position(|column| column.label == label) {
             return Key(index as u32);
         }
-        let mut column = Column { label: label.to_owned(), values: BTreeMap::new(), domains: Vec::new() };
+        let mut column = Column {
+            label: label.to_owned(),
+            values: BTreeMap::new(),
+            domains: Vec::new(),
+        };
         for (slot, labels) in nodes {
             column.set(slot, labels);
         }
@@ -68,7 +76,11 @@ impl Topologies {
         if key == NODE {
             return slot;
         }
-        self.0[key.0 as usize].domains.get(slot as usize).copied().unwrap_or(NOWHERE)
+        self.0[key.0 as usize]
+            .domains
+            .get(slot as usize)
+            .copied()
+            .unwrap_or(NOWHERE)
     }
 
     /// One more than the largest domain of a key but [`NODE`].
