@@ -211,6 +211,12 @@ fn strategy(written: Option<&apps::DeploymentStrategy>, causes: &mut Causes) -> 
             let max_surge = share(&format!("{path}.maxSurge"), rolling.max_surge.as_ref(), causes);
             let path = format!("{path}.maxUnavailable");
             let max_unavailable = share(&path, rolling.max_unavailable.as_ref(), causes);
+            if written.type_.as_deref() != Some("RollingUpdate") {
+                return Strategy::RollingUpdate {
+                    max_surge,
+                    max_unavailable,
+                };
+            }
             let none = |share| matches!(share, Share::Count(0) | Share::Percent(0));
             if none(max_surge) && none(max_unavailable) {
                 causes.invalid(
