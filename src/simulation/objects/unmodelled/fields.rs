@@ -185,9 +185,9 @@ impl Known {
         }
         self.0.iter().any(|(prefix, _, defaults)| {
             path.strip_prefix(prefix).is_some_and(|rest| {
-                defaults
-                    .iter()
-                    .any(|(field, default)| *field == rest && value.to_string() == *default)
+                defaults.iter().any(|(field, default)| {
+                    *field == rest && serde_json::from_str::<Value>(default).is_ok_and(|default| default == *value)
+                })
             })
         })
     }
