@@ -30,6 +30,7 @@ pub use update::{
 pub use workload::{daemon_set, deployment, replica_set};
 
 use causes::Causes;
+pub(super) use defaults::pull_policy;
 
 /// The typed object.
 fn read<T: DeserializeOwned>(resource: &Resource, object: &Value) -> Result<T, ApiError> {
@@ -138,3 +139,6 @@ fn accept<T>(resource: &Resource, meta: Meta, causes: Causes, body: T) -> Result
     causes.check(resource, &meta)?;
     Ok((meta, body))
 }
+
+#[cfg(test)]
+mod tests;

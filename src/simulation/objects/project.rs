@@ -43,3 +43,6 @@ fn texts(fields: &[(&str, &str)]) -> Value {
             .collect(),
     )
 }
+
+#[cfg(test)]
+mod tests;

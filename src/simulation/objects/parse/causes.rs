@@ -75,6 +75,11 @@ impl Causes {
         }
     }
 
+    /// How much is wrong so far.
+    pub(super) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether nothing is wrong so far.
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -91,7 +91,7 @@ fn container(container: &mut core::Container, host_network: bool) {
 }
 
 /// `Always` for an image whose tag may move: `latest`, or none.
-pub(in super::super) fn pull_policy(image: &str) -> &'static str {
+pub(in crate::simulation::objects) fn pull_policy(image: &str) -> &'static str {
     let name = image.rsplit('/').next().unwrap_or(image);
     match name.split_once(':') {
         _ if name.contains('@') => "IfNotPresent",

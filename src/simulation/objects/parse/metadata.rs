@@ -112,7 +112,7 @@ pub(super) fn own_selector(
     labels: Option<&Labels>,
     causes: &mut Causes,
 ) -> Selector {
-    let before = causes.is_empty();
+    let before = causes.len();
     let compiled = selector("spec.selector", written, causes);
     let empty = Labels::new();
     let labels = labels.unwrap_or(&empty);
@@ -122,7 +122,7 @@ pub(super) fn own_selector(
             json!({}),
             &format!("empty selector is invalid for {kind}"),
         );
-    } else if before && !compiled.matches(labels) {
+    } else if before == causes.len() && !compiled.matches(labels) {
         causes.invalid(
             "spec.template.metadata.labels",
             json!(labels),

@@ -26,7 +26,7 @@ const NAME: &str = "kubernetes.io/metadata.name";
 /// A Namespace.
 ///
 /// # Errors
-/// BadRequest when it is no Namespace, Invalid when a field's value is not allowed.
+/// `BadRequest` when it is no Namespace, Invalid when a field's value is not allowed.
 pub fn namespace(object: &Value) -> Result<(Meta, Namespace), ApiError> {
     let written: core::Namespace = read(NAMESPACES, object)?;
     let mut causes = Causes::default();
@@ -41,7 +41,7 @@ pub fn namespace(object: &Value) -> Result<(Meta, Namespace), ApiError> {
 /// An update of a Node, as far as a user may write it: metadata, taints, and whether it is unschedulable (cordoned).
 ///
 /// # Errors
-/// BadRequest when it is no Node, Invalid when a field's value is not allowed.
+/// `BadRequest` when it is no Node, Invalid when a field's value is not allowed.
 pub fn node(object: &Value) -> Result<(Meta, Vec<Taint>, bool), ApiError> {
     let written: core::Node = read(NODES, object)?;
     let mut causes = Causes::default();
@@ -81,7 +81,7 @@ pub fn node(object: &Value) -> Result<(Meta, Vec<Taint>, bool), ApiError> {
 /// A Lease. Of its times, the one of renewal is kept.
 ///
 /// # Errors
-/// BadRequest when it is no Lease, Invalid when a field's value is not allowed.
+/// `BadRequest` when it is no Lease, Invalid when a field's value is not allowed.
 pub fn lease(object: &Value) -> Result<(Meta, Lease), ApiError> {
     let written: coordination::Lease = read(LEASES, object)?;
     let mut causes = Causes::default();
@@ -130,7 +130,7 @@ fn only_the_cluster(plural: &str, object: &Value) -> ApiError {
 /// An object of a kind that is kept as written.
 ///
 /// # Errors
-/// BadRequest when it is no object of this kind, Invalid when its metadata is not allowed.
+/// `BadRequest` when it is no object of this kind, Invalid when its metadata is not allowed.
 pub fn stored(kind: &Resource, object: &Value) -> Result<(Meta, Stored), ApiError> {
     let Some(resource) = resources::index(kind).filter(|&index| index >= FIRST_STORED) else {
         return Err(ApiError::BadRequest(format!(

@@ -17,7 +17,7 @@ use crate::simulation::objects::template::PodTemplate;
 /// A pod of a user's own. Its `app` is its name (or what its generated name begins with).
 ///
 /// # Errors
-/// BadRequest when it is no Pod, Invalid when a field's value is not allowed.
+/// `BadRequest` when it is no Pod, Invalid when a field's value is not allowed.
 pub fn pod(object: &Value) -> Result<(Meta, Pod), ApiError> {
     let written: core::Pod = read(PODS, object)?;
     let mut causes = Causes::default();
@@ -44,7 +44,7 @@ fn refusal(causes: Causes, meta: &Meta) -> ApiError {
     }
 }
 
-/// Writes the value of a PriorityClass into a pod, or into the template of a workload, that names one; parsing knows
+/// Writes the value of a `PriorityClass` into a pod, or into the template of a workload, that names one; parsing knows
 /// the two classes of the system alone and refuses others without a value. A class that `value_of` does not know is left
 /// for parsing to refuse.
 pub fn set_priority(object: &mut Value, value_of: impl Fn(&str) -> Option<i32>) {

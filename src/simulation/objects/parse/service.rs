@@ -25,7 +25,7 @@ pub const NODE_PORTS: RangeInclusive<u16> = 30_000..=32_767;
 /// ports that it does not name are for the caller to fill in, as is its EndpointSlice.
 ///
 /// # Errors
-/// BadRequest when it is no Service, Invalid when a field's value is not allowed.
+/// `BadRequest` when it is no Service, Invalid when a field's value is not allowed.
 pub fn service(object: &Value) -> Result<(Meta, Service), ApiError> {
     let written: core::Service = read(SERVICES, object)?;
     let mut causes = Causes::default();

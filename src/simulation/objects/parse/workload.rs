@@ -16,7 +16,7 @@ use crate::simulation::api::{ApiError, Resource};
 use crate::simulation::objects::meta::Meta;
 use crate::simulation::objects::pod::daemon_tolerations;
 use crate::simulation::objects::resources::{DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS};
-use crate::simulation::objects::template::PodTemplate;
+use crate::simulation::objects::template::{Effect, PodTemplate};
 use crate::simulation::objects::workload::{
     DaemonSet, DaemonSetStatus, Deployment, DeploymentStatus, ReplicaSet, ReplicaSetStatus, Share, Strategy,
 };
@@ -24,7 +24,7 @@ use crate::simulation::objects::workload::{
 /// A Deployment with an empty status.
 ///
 /// # Errors
-/// BadRequest when it is no Deployment, Invalid when a field's value is not allowed.
+/// `BadRequest` when it is no Deployment, Invalid when a field's value is not allowed.
 pub fn deployment(object: &Value) -> Result<(Meta, Deployment), ApiError> {
     let apps::Deployment { metadata, mut spec, .. } = read(DEPLOYMENTS, object)?;
     defaults::deployment(&mut spec);
@@ -62,7 +62,7 @@ pub fn deployment(object: &Value) -> Result<(Meta, Deployment), ApiError> {
 /// A ReplicaSet of a user's own, with an empty status.
 ///
 /// # Errors
-/// BadRequest when it is no ReplicaSet, Invalid when a field's value is not allowed.
+/// `BadRequest` when it is no ReplicaSet, Invalid when a field's value is not allowed.
 pub fn replica_set(object: &Value) -> Result<(Meta, ReplicaSet), ApiError> {
     let apps::ReplicaSet { metadata, mut spec, .. } = read(REPLICA_SETS, object)?;
     defaults::replica_set(&mut spec);
@@ -90,7 +90,7 @@ pub fn replica_set(object: &Value) -> Result<(Meta, ReplicaSet), ApiError> {
 /// A DaemonSet with an empty status. Its compiled template has the controller's own tolerations, its `spec` has not.
 ///
 /// # Errors
-/// BadRequest when it is no DaemonSet, Invalid when a field's value is not allowed.
+/// `BadRequest` when it is no DaemonSet, Invalid when a field's value is not allowed.
 pub fn daemon_set(object: &Value) -> Result<(Meta, DaemonSet), ApiError> {
     let apps::DaemonSet { metadata, mut spec, .. } = read(DAEMON_SETS, object)?;
     defaults::daemon_set(&mut spec);
@@ -122,7 +122,7 @@ fn add_tolerations(spec: &mut core::PodSpec) {
     let all = spec.tolerations.get_or_insert_default();
     let own = daemon_tolerations()
         .into_iter()
-        .map(|toleration| (toleration.key, toleration.effect.map(|effect| effect.name())));
+        .map(|toleration| (toleration.key, toleration.effect.map(Effect::name)));
     // Those on the nodes' own network run before there is another one.
     let network = host_network.then(|| {
         (
@@ -165,14 +165,11 @@ fn template(
     }
     let labels = pods.labels.unwrap_or_default();
     let annotations = pods.annotations.unwrap_or_default();
-    let compiled = pod::template(labels, annotations, &spec, "spec.template.", causes)?;
-    match compiled {
-        Some(compiled) => Ok(compiled),
-        None => {
-            std::mem::take(causes).check(resource, meta)?;
-            Err(ApiError::BadRequest("the pod template cannot be read".into()))
-        }
+    if let Some(compiled) = pod::template(labels, annotations, &spec, "spec.template.", causes)? {
+        return Ok(compiled);
     }
+    std::mem::take(causes).check(resource, meta)?;
+    Err(ApiError::BadRequest("the pod template cannot be read".into()))
 }
 
 /// A specification as it is stored.
@@ -211,6 +208,12 @@ fn strategy(written: Option<&apps::DeploymentStrategy>, causes: &mut Causes) -> 
             let max_surge = share(&format!("{path}.maxSurge"), rolling.max_surge.as_ref(), causes);
             let path = format!("{path}.maxUnavailable");
             let max_unavailable = share(&path, rolling.max_unavailable.as_ref(), causes);
+            if written.type_.as_deref() != Some("RollingUpdate") {
+                return Strategy::RollingUpdate {
+                    max_surge,
+                    max_unavailable,
+                };
+            }
             let none = |share| matches!(share, Share::Count(0) | Share::Percent(0));
             if none(max_surge) && none(max_unavailable) {
                 causes.invalid(
@@ -236,18 +239,18 @@ fn share(path: &str, written: Option<&IntOrString>, causes: &mut Causes) -> Shar
             causes.not_negative(path, *count);
             Share::Count(u32::try_from(*count).unwrap_or(0))
         }
-        Some(IntOrString::String(text)) => match text.strip_suffix('%').and_then(|digits| digits.parse().ok()) {
-            Some(percent) => Share::Percent(percent),
-            None => {
+        Some(IntOrString::String(text)) => {
+            let percent = text.strip_suffix('%').and_then(|digits| digits.parse().ok());
+            if percent.is_none() {
                 causes.invalid(
                     path,
                     text.as_str(),
                     "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex \
                      used for validation is '[0-9]+%')",
                 );
-                // Any other than zero, which would be blamed a second time.
-                Share::Percent(1)
             }
-        },
+            // What cannot be read counts as anything but zero, which would be blamed a second time.
+            Share::Percent(percent.unwrap_or(1))
+        }
     }
 }

@@ -8,21 +8,18 @@ pub const EPOCH: u64 = 1_767_225_600;
 /// RFC 3339 in seconds, as `metav1.Time` is written: `2026-01-01T00:00:00Z`.
 #[must_use]
 pub fn seconds(time: Time) -> String {
-    let mut text = String::with_capacity(20);
+    let mut text = *b"0000-00-00T00:00:00Z";
     date(&mut text, time);
-    text.push('Z');
-    text
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// RFC 3339 in microseconds, as `metav1.MicroTime` is written: `2026-01-01T00:00:00.000000Z`.
 #[must_use]
 pub fn micros(time: Time) -> String {
-    let mut text = String::with_capacity(27);
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
     date(&mut text, time);
-    text.push('.');
-    digits(&mut text, time.0 % 1_000_000, 6);
-    text.push('Z');
-    text
+    digits(&mut text[20..26], time.0 % 1_000_000);
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Cluster time of microseconds since 1970; moments before the cluster's creation count as its creation.
@@ -31,23 +28,21 @@ pub fn from_unix(micros: i64) -> Time {
     Time(u64::try_from(micros).unwrap_or(0).saturating_sub(EPOCH * 1_000_000))
 }
 
-fn date(text: &mut String, time: Time) {
+fn date(text: &mut [u8], time: Time) {
     let second = EPOCH + time.second();
     let (year, month, day) = civil(second / 86_400);
-    for (value, width, after) in [(year, 4, '-'), (month, 2, '-'), (day, 2, 'T')] {
-        digits(text, value, width);
-        text.push(after);
-    }
-    digits(text, second / 3_600 % 24, 2);
-    text.push(':');
-    digits(text, second / 60 % 60, 2);
-    text.push(':');
-    digits(text, second % 60, 2);
+    digits(&mut text[0..4], year);
+    digits(&mut text[5..7], month);
+    digits(&mut text[8..10], day);
+    digits(&mut text[11..13], second / 3_600 % 24);
+    digits(&mut text[14..16], second / 60 % 60);
+    digits(&mut text[17..19], second % 60);
 }
 
-fn digits(text: &mut String, value: u64, width: u32) {
-    for place in (0..width).rev() {
-        text.push(char::from(b'0' + (value / 10_u64.pow(place) % 10) as u8));
+fn digits(text: &mut [u8], mut value: u64) {
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::simulation::objects::table::Row;
 use crate::simulation::objects::workload::{DaemonSet, Deployment, ReplicaSet, Share, Strategy};
 
 /// The annotation of a ReplicaSet that says which revision of its Deployment it is.
-/// Source: pkg/controller/deployment/util/deployment_util.go `RevisionAnnotation`.
+/// Source: `pkg/controller/deployment/util/deployment_util.go` `RevisionAnnotation`.
 pub const REVISION: &str = "deployment.kubernetes.io/revision";
 
 impl Project for Row<Deployment> {

@@ -20,7 +20,13 @@ pub(super) fn spec(pod: &Pod) -> Object {
     put_missing(&mut all, "terminationGracePeriodSeconds", || {
         template.grace.0 / 1_000_000
     });
-    put_missing(&mut all, "serviceAccountName", || "default");
+    let account = all
+        .get("serviceAccountName")
+        .and_then(Value::as_str)
+        .unwrap_or("default")
+        .to_owned();
+    put_missing(&mut all, "serviceAccountName", || account.as_str());
+    put_missing(&mut all, "serviceAccount", || account.as_str());
     put_missing(&mut all, "enableServiceLinks", || true);
     put(&mut all, "priority", template.priority);
     put(

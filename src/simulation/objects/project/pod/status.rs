@@ -135,8 +135,8 @@ fn unready(pod: &Pod) -> String {
     format!("containers with unready status: [{}]", names.join(" "))
 }
 
-/// The message that comes with each reason. Sources: pkg/controller/podgc/gc_controller.go,
-/// pkg/controller/tainteviction/taint_eviction.go, pkg/scheduler/framework/preemption, pkg/registry/core/pod/storage/eviction.go.
+/// The message that comes with each reason. Sources: `pkg/controller/podgc/gc_controller.go`,
+/// `pkg/controller/tainteviction/taint_eviction.go`, pkg/scheduler/framework/preemption, pkg/registry/core/pod/storage/eviction.go.
 fn disruption_message(reason: &str) -> &'static str {
     match reason {
         "DeletionByPodGC" => "PodGC: node no longer exists",

@@ -1,0 +1,194 @@
+//! The fields that act, those that are neutral by nature, and the defaults of the others.
+
+use serde_json::{Map, Value};
+
+use crate::simulation::objects::parse::pull_policy;
+
+/// Neutral in every object: names and what only the API server writes. Whole subtrees, as everywhere here.
+const EVERY: &[&str] = &[
+    "apiVersion",
+    "kind",
+    "status",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.generateName",
+    "metadata.labels",
+    "metadata.annotations",
+    "metadata.uid",
+    "metadata.resourceVersion",
+    "metadata.generation",
+    "metadata.creationTimestamp",
+    "metadata.deletionTimestamp",
+    "metadata.deletionGracePeriodSeconds",
+    "metadata.managedFields",
+    "metadata.selfLink",
+];
+
+/// Of a pod's specification.
+const POD: &[&str] = &[
+    "affinity.nodeAffinity",
+    "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.labelSelector",
+    "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.namespaces",
+    "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.topologyKey",
+    "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].weight",
+    "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].labelSelector",
+    "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].namespaces",
+    "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].topologyKey",
+    "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.labelSelector",
+    "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.namespaces",
+    "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.topologyKey",
+    "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].weight",
+    "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].labelSelector",
+    "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].namespaces",
+    "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].topologyKey",
+    "containers[].image",
+    "containers[].name",
+    "containers[].ports[].containerPort",
+    "containers[].ports[].name",
+    "containers[].ports[].protocol",
+    "containers[].resources.requests.cpu",
+    "containers[].resources.requests.memory",
+    // Where a message is read from when a container ends: nothing but the message differs.
+    "containers[].terminationMessagePath",
+    "containers[].terminationMessagePolicy",
+    "hostNetwork",
+    "nodeName",
+    "nodeSelector",
+    "preemptionPolicy",
+    "priority",
+    "priorityClassName",
+    "terminationGracePeriodSeconds",
+    "tolerations",
+];
+
+const DEPLOYMENT: &[&str] = &[
+    "replicas",
+    "selector",
+    "strategy",
+    "minReadySeconds",
+    "template.metadata",
+];
+const REPLICA_SET: &[&str] = &["replicas", "selector", "minReadySeconds", "template.metadata"];
+const DAEMON_SET: &[&str] = &["selector", "template.metadata"];
+const SERVICE: &[&str] = &[
+    "clusterIP",
+    "clusterIPs",
+    "ports[].name",
+    "ports[].nodePort",
+    "ports[].port",
+    "ports[].protocol",
+    "ports[].targetPort",
+    "selector",
+    "type",
+];
+const NODE: &[&str] = &["podCIDR", "podCIDRs", "providerID", "taints", "unschedulable"];
+const NAMESPACE: &[&str] = &["finalizers"];
+const LEASE: &[&str] = &["acquireTime", "holderIdentity", "leaseDurationSeconds", "renewTime"];
+const CONFIG_MAP: &[&str] = &["binaryData", "data", "immutable"];
+
+/// Defaults of fields that do not act, by their path within a pod's specification, as JSON.
+const POD_DEFAULTS: &[(&str, &str)] = &[
+    ("dnsPolicy", "\"ClusterFirst\""),
+    ("enableServiceLinks", "true"),
+    ("restartPolicy", "\"Always\""),
+    ("schedulerName", "\"default-scheduler\""),
+    ("serviceAccount", "\"default\""),
+    ("serviceAccountName", "\"default\""),
+];
+const DEPLOYMENT_DEFAULTS: &[(&str, &str)] = &[("progressDeadlineSeconds", "600"), ("revisionHistoryLimit", "10")];
+const DAEMON_SET_DEFAULTS: &[(&str, &str)] = &[
+    ("minReadySeconds", "0"),
+    ("revisionHistoryLimit", "10"),
+    ("updateStrategy.rollingUpdate.maxSurge", "0"),
+    ("updateStrategy.rollingUpdate.maxUnavailable", "1"),
+    ("updateStrategy.type", "\"RollingUpdate\""),
+];
+const SERVICE_DEFAULTS: &[(&str, &str)] = &[
+    ("allocateLoadBalancerNodePorts", "true"),
+    ("externalTrafficPolicy", "\"Cluster\""),
+    ("internalTrafficPolicy", "\"Cluster\""),
+    ("ipFamilies", "[\"IPv4\"]"),
+    ("ipFamilyPolicy", "\"SingleStack\""),
+    ("sessionAffinity", "\"None\""),
+];
+
+/// Switches that are on unless switched off; all others are off.
+const ON: [&str; 3] = [
+    "automountServiceAccountToken",
+    "enableServiceLinks",
+    "allocateLoadBalancerNodePorts",
+];
+
+/// Paths below a prefix.
+type Group = (
+    &'static str,
+    &'static [&'static str],
+    &'static [(&'static str, &'static str)],
+);
+
+/// What is known of a kind.
+pub(super) struct Known(Vec<Group>);
+
+impl Known {
+    /// `None`: nothing.
+    pub(super) fn of(kind: &str) -> Option<Self> {
+        let mut groups = vec![("", EVERY, &[][..])];
+        groups.push(match kind {
+            "Pod" => ("spec.", POD, POD_DEFAULTS),
+            "Deployment" => ("spec.", DEPLOYMENT, DEPLOYMENT_DEFAULTS),
+            "ReplicaSet" => ("spec.", REPLICA_SET, &[]),
+            "DaemonSet" => ("spec.", DAEMON_SET, DAEMON_SET_DEFAULTS),
+            "Service" => ("spec.", SERVICE, SERVICE_DEFAULTS),
+            "Node" => ("spec.", NODE, &[]),
+            "Namespace" => ("spec.", NAMESPACE, &[]),
+            "Lease" => ("spec.", LEASE, &[]),
+            "ConfigMap" => ("", CONFIG_MAP, &[]),
+            _ => return None,
+        });
+        if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet") {
+            groups.push(("spec.template.spec.", POD, POD_DEFAULTS));
+        }
+        Some(Self(groups))
+    }
+
+    /// Whether this field acts (or is neutral).
+    pub(super) fn acts(&self, path: &str) -> bool {
+        self.0
+            .iter()
+            .any(|(prefix, known, _)| path.strip_prefix(prefix).is_some_and(|rest| known.contains(&rest)))
+    }
+
+    /// Whether there is anything known below this field.
+    pub(super) fn leads_to_more(&self, path: &str) -> bool {
+        let below = |field: &str, path: &str| {
+            field
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        self.0.iter().any(|(prefix, known, defaults)| {
+            below(prefix, path)
+                || path.strip_prefix(prefix).is_some_and(|rest| {
+                    known.iter().any(|field| below(field, rest)) || defaults.iter().any(|(field, _)| below(field, rest))
+                })
+        })
+    }
+
+    /// Whether this value is what Kubernetes would have filled in. `beside`: the fields beside it.
+    pub(super) fn is_default(&self, path: &str, value: &Value, beside: &Map<String, Value>) -> bool {
+        let name = path.rsplit('.').next().unwrap_or(path);
+        if *value == Value::Bool(false) && !ON.contains(&name) {
+            return true;
+        }
+        if name == "imagePullPolicy" {
+            let image = beside.get("image").and_then(Value::as_str).unwrap_or_default();
+            return value == pull_policy(image);
+        }
+        self.0.iter().any(|(prefix, _, defaults)| {
+            path.strip_prefix(prefix).is_some_and(|rest| {
+                defaults.iter().any(|(field, default)| {
+                    *field == rest && serde_json::from_str::<Value>(default).is_ok_and(|default| default == *value)
+                })
+            })
+        })
+    }
+}
