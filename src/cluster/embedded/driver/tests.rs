@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use futures::FutureExt;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -11,7 +12,9 @@ fn namespace(name: &str) -> Happening {
 }
 
 fn store(planned: impl IntoIterator<Item = (u64, Happening)>) -> Store {
-    Store { planned: planned.into_iter().collect(), ..Store::default() }
+    let mut store = Store::default();
+    store.planned.extend(planned);
+    store
 }
 
 fn has(driver: &Driver<Store>, name: &str) -> bool {
@@ -70,7 +73,8 @@ async fn a_command_may_plan_earlier_events() {
 
 #[tokio::test]
 async fn a_loaded_world_is_moved_every_100_ms() {
-    let driver = start(Store { loaded: true, ..Store::default() }).await;
+    let driver = start(Store::default()).await;
+    driver.with(|store| store.loaded = true).unwrap();
     sleep(Duration::from_secs(1)).await;
     let advanced = driver.with(|store| std::mem::take(&mut store.advanced)).unwrap();
     assert!(advanced.windows(2).all(|pair| pair[1] - pair[0] <= 100_000), "{advanced:?}");
@@ -128,7 +132,7 @@ async fn virtual_time_needs_one_thread() {
 
 #[test]
 fn a_driver_needs_a_runtime() {
-    let refused = futures::executor::block_on(Driver::start(Store::default(), 0, Pace::Virtual)).err();
+    let refused = Driver::start(Store::default(), 0, Pace::Virtual).now_or_never().unwrap().err();
     assert_eq!(refused, Some(DriverError::NoRuntime));
 }
 

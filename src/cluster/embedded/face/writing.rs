@@ -89,7 +89,7 @@ fn part(item: &Item) -> Result<Part, Refusal> {
 }
 
 /// `MergePatch` of RFC 7396, section 2.
-fn merge(target: &mut Value, patch: &Value) {
+pub(super) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;
