@@ -1,1 +1,3 @@
-fn main(){}
+//! The `steadfast` command.
+
+fn main() {}

@@ -5,6 +5,7 @@ pub mod experiment;
 pub mod fault;
 pub mod history;
 pub mod journey;
+pub mod profile;
 pub mod random;
 pub mod time;
 pub mod units;

@@ -1,6 +1,202 @@
 //! The embedded cluster: the simulation behind a Kubernetes API, inside the test process.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "used once the embedded cluster is put together"))]
-pub(crate) mod driver;
-#[cfg_attr(not(test), expect(dead_code, reason = "used once the embedded cluster is put together"))]
+pub mod driver;
 pub(crate) mod face;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
+use kube::api::ListParams;
+
+use super::{Cluster, ClusterError};
+use crate::model::application::Application;
+use crate::model::experiment::Plan;
+use crate::model::fault::Mode;
+use crate::model::history::History;
+use crate::model::journey::Journey;
+use crate::model::profile::Profile;
+use crate::model::time::Time;
+use crate::simulation::world::World;
+use driver::{Driver, DriverError, Live, Pace};
+use face::Face;
+
+/// How long the cluster's own workloads may take to start.
+const START: Duration = Duration::from_secs(300);
+
+impl Live for World {
+    fn advance(&mut self, now: u64) {
+        self.run_until(Time(now));
+    }
+
+    fn next_event(&self) -> Option<u64> {
+        let next = self.next_cluster_event();
+        (next != Time::NEVER).then_some(next.0)
+    }
+
+    fn loaded(&self) -> bool {
+        self.load_from().is_some()
+    }
+}
+
+/// An embedded cluster that is yet to be started.
+#[derive(Clone, Debug)]
+#[must_use = "a cluster does nothing until it is started: .start().await"]
+pub struct Builder {
+    profile: Result<Profile, String>,
+    seed: u64,
+    pace: Pace,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self { profile: Profile::built_in("eks-workshop").map_err(|error| error.to_string()), seed: 0, pace: Pace::Virtual }
+    }
+}
+
+impl Builder {
+    /// A built-in profile: `eks-workshop` (default) or `kind`.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn profile(mut self, name: &str) -> Result<Self, ClusterError> {
+        self.profile = Ok(Profile::built_in(name)?);
+        Ok(self)
+    }
+
+    /// A profile of one's own.
+    pub fn custom_profile(mut self, profile: Profile) -> Self {
+        self.profile = Ok(profile);
+        self
+    }
+
+    /// The seed of all chance; 0 by default.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The nodes that run workloads at the start, instead of the profile's number.
+    pub fn nodes(mut self, count: u32) -> Self {
+        if let Ok(profile) = &mut self.profile {
+            profile.nodes.count = count;
+        }
+        self
+    }
+
+    /// Without a Cluster Autoscaler: pods that do not fit stay Pending. The auto scaling group still replaces lost instances.
+    pub fn without_autoscaler(mut self) -> Self {
+        if let Ok(profile) = &mut self.profile {
+            profile.without_autoscaler();
+        }
+        self
+    }
+
+    /// Cluster time follows the clock on the wall, for tests that also wait for real sockets.
+    pub const fn real_time(mut self) -> Self {
+        self.pace = Pace::Real { speed: 1 };
+        self
+    }
+
+    /// Starts it and waits until its own workloads are ready. In virtual time (the default) this pauses tokio's clock.
+    ///
+    /// # Errors
+    /// Outside of a tokio runtime, or in virtual time on a runtime of several threads.
+    pub async fn start(self) -> Result<Cluster, ClusterError> {
+        let profile = Arc::new(match self.profile {
+            Ok(profile) => profile,
+            Err(name) => return Err(ClusterError::Unknown(name)),
+        });
+        let world = World::new(profile.clone(), self.seed);
+        let driver = Driver::start(world, 0, self.pace).await?;
+        let face = Face::new(driver.clone())?;
+        let embedded = Embedded { client: face.client(), driver, profile, seed: self.seed };
+        embedded.until_ready().await?;
+        embedded.settle().await;
+        Ok(Cluster::new(embedded))
+    }
+}
+
+/// A running embedded cluster.
+#[derive(Clone)]
+pub(crate) struct Embedded {
+    client: kube::Client,
+    driver: Driver<World>,
+    profile: Arc<Profile>,
+    seed: u64,
+}
+
+impl Embedded {
+    pub(crate) fn client(&self) -> kube::Client {
+        self.client.clone()
+    }
+
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    pub(crate) const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub(crate) fn now(&self) -> Result<Duration, ClusterError> {
+        Ok(self.driver.with(|world| world.now().since(Time::ZERO).duration())?)
+    }
+
+    pub(crate) async fn settle(&self) {
+        let rest = 1_000_000 - self.driver.now() % 1_000_000;
+        if rest < 1_000_000 {
+            tokio::time::sleep_until(self.driver.after(Duration::from_micros(rest))).await;
+        }
+    }
+
+    /// Waits for the Deployments of `kube-system`.
+    async fn until_ready(&self) -> Result<(), ClusterError> {
+        let api: Api<Deployment> = Api::namespaced(self.client(), "kube-system");
+        for _ in 0..START.as_secs() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let all = api.list(&ListParams::default()).await.map_err(|_| DriverError::Panicked)?;
+            let available = |it: &Deployment| it.status.as_ref().and_then(|status| status.available_replicas);
+            if all.iter().all(|it| available(it) == it.spec.replicas) {
+                return Ok(());
+            }
+        }
+        Err(ClusterError::NotReady(START.as_secs()))
+    }
+
+    pub(crate) fn describe(&self, namespace: &str, model: &Application, assume: bool) -> Result<(), ClusterError> {
+        self.driver.with(|world| {
+            world.describe(namespace, model)?;
+            if assume {
+                world.assume_default_model();
+            }
+            Ok(())
+        })?
+    }
+
+    pub(crate) fn start_load(&self, namespace: &str, journeys: &[(String, Journey)]) -> Result<(), ClusterError> {
+        Ok(self.driver.with(|world| world.start_load(namespace, journeys))??)
+    }
+
+    pub(crate) fn is_steady(&self, seconds: u32) -> Result<bool, ClusterError> {
+        Ok(self.driver.with(|world| world.is_steady(seconds))?)
+    }
+
+    pub(crate) fn note_steady_state(&self, seconds: u32, met: bool) -> Result<(), ClusterError> {
+        Ok(self.driver.with(|world| world.note_steady_state(seconds, met))?)
+    }
+
+    pub(crate) fn inject(&self, mode: Mode, nodes: &[String]) -> Result<(), ClusterError> {
+        Ok(self.driver.with(|world| world.inject(mode, nodes))?)
+    }
+
+    pub(crate) fn stop_load(&self) -> Result<(), ClusterError> {
+        Ok(self.driver.with(World::stop_load)?)
+    }
+
+    pub(crate) fn finish(&self, plan: &Plan, application: &str) -> Result<History, ClusterError> {
+        Ok(self.driver.with(|world| world.finish(plan, application, "embedded"))?)
+    }
+}
+

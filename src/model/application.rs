@@ -9,6 +9,26 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The version of the format that this library reads and writes.
+pub const VERSION: u32 = 1;
+
+/// Why a text is not an application model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// It is not YAML, or not of the format's shape. The source says what and, where it can, at which line and column.
+    #[error("not an application model")]
+    Shape(#[source] serde_yaml::Error),
+    /// It is written in another version of the format.
+    #[error(
+        "application model has version {found}, expected {VERSION}: use the release of steadfast that wrote it, or rewrite it"
+    )]
+    Version {
+        /// The version it names.
+        found: u32,
+    },
+}
+
 /// A whole application: `model.yaml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,6 +42,37 @@ pub struct Application {
     /// The journeys users make through the application, by name.
     #[serde(default)]
     pub journeys: BTreeMap<String, super::journey::Journey>,
+}
+
+impl Application {
+    /// A model without services and journeys, for an application that nobody has described.
+    #[must_use]
+    pub fn unnamed(name: &str) -> Self {
+        Self { version: VERSION, name: name.to_owned(), services: BTreeMap::new(), journeys: BTreeMap::new() }
+    }
+
+    /// Reads a `model.yaml`. Choices are written as maps of one entry, `unreachable: { answer: 500 }`, or as plain words
+    /// where they hold nothing, `error: relay`.
+    ///
+    /// Only the shape is checked here; whether calls name services and routes that exist is checked where a model is
+    /// installed.
+    ///
+    /// # Errors
+    /// [`ModelError::Version`] when it names another version, even when the rest is unknown, too;
+    /// [`ModelError::Shape`] when it is not YAML, or a field is missing, unknown or of the wrong kind.
+    pub fn from_yaml(text: &str) -> Result<Self, ModelError> {
+        /// The one field that every version has.
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let Versioned { version } = serde_yaml::from_str(text).map_err(ModelError::Shape)?;
+        if version != VERSION {
+            return Err(ModelError::Version { found: version });
+        }
+        serde_yaml::with::singleton_map_recursive::deserialize(serde_yaml::Deserializer::from_str(text))
+            .map_err(ModelError::Shape)
+    }
 }
 
 /// One service: the behaviour of one container image.
@@ -205,4 +256,82 @@ pub enum Body {
     Page,
     /// A named JSON content, for example `products` or `order`.
     Json(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    const SMALL: &str = "
+version: 1
+name: small
+services:
+  web:
+    images: [example/web]
+    start: { from: 1s, to: 2s }
+    routes:
+      - request: GET /
+        steps:
+          - call: { to: db, request: GET /rows, over: { pooled: { idle: 5s } }, unreachable: crash, error: { relay-as: 200 } }
+          - together: [{ to: db, request: GET /rows }]
+          - needs-login: 500
+          - log-in
+          - store: count
+        body: { json: rows }
+";
+
+    fn cause(text: &str) -> String {
+        Application::from_yaml(text).unwrap_err().source().unwrap().to_string()
+    }
+
+    #[test]
+    fn choices_are_maps_of_one_entry_or_plain_words() {
+        let model = Application::from_yaml(SMALL).unwrap();
+        let route = &model.services["web"].routes[0];
+        assert_eq!(route.body, Body::Json("rows".into()));
+        let Step::Call(call) = &route.steps[0] else {
+            panic!("{:?}", route.steps[0])
+        };
+        assert_eq!(
+            call.over,
+            Over::Pooled {
+                idle: Duration::from_secs(5)
+            }
+        );
+        assert_eq!(
+            (call.unreachable, call.error),
+            (Reaction::Crash, Reaction::RelayAs(200))
+        );
+        assert_eq!(
+            route.steps[2..],
+            [Step::NeedsLogin(500), Step::LogIn, Step::Store(StoreWork::Count)]
+        );
+    }
+
+    #[test]
+    fn another_version_is_named_even_when_the_rest_is_unknown() {
+        let error = Application::from_yaml("version: 2\nnew: field\n").unwrap_err();
+        assert!(matches!(error, ModelError::Version { found: 2 }), "{error}");
+        assert!(error.to_string().contains("version 2, expected 1"), "{error}");
+    }
+
+    #[test]
+    fn a_misspelt_field_is_named_with_its_line() {
+        let cause = cause(&SMALL.replace("unreachable", "unreachabel"));
+        assert!(cause.contains("unreachabel") && cause.contains("line 11"), "{cause}");
+    }
+
+    #[test]
+    fn a_length_of_time_without_a_unit_is_refused_with_its_line() {
+        let cause = cause(&SMALL.replace("from: 1s", "from: 1"));
+        assert!(cause.contains("line 7"), "{cause}");
+    }
+
+    #[test]
+    fn broken_yaml_is_refused_with_its_line() {
+        let cause = cause("version: 1\n  name: [\n");
+        assert!(cause.contains("at line "), "{cause}");
+    }
 }

@@ -132,7 +132,7 @@ impl Untargeted {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rounding {
-    /// Down: 40 % of 8 is 3, of 3 is 1. How FIS rounds is not documented; its PERCENT() targets are documented as rounding down.
+    /// Down: 40 % of 8 is 3, of 3 is 1. How FIS rounds is not documented; its `PERCENT(n)` targets are documented as rounding down.
     #[default]
     Floor,
     /// To the nearest: 40 % of 7 is 3.

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::experiment::Plan;
 
+pub mod file;
+#[cfg(test)]
+pub(crate) mod sample;
+
 /// The version of this format. A reader refuses another one.
 pub const FORMAT: u32 = 1;
 
@@ -30,6 +34,7 @@ pub struct History {
 /// One line of the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "a history has one header")]
 pub enum Record {
     /// The first line.
     Header(Header),
@@ -95,6 +100,7 @@ pub struct Event {
 /// What happened. `app` is the name of the workload that owns a pod (its Deployment or DaemonSet).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "fields are names of objects, as Kubernetes shows them; a variant's line says the rest")]
 pub enum What {
     /// The machine of a node runs no more (power off, instance terminated): evidence from below Kubernetes.
     MachineLost { node: String },

@@ -9,7 +9,7 @@ use super::application::Body;
 /// A sequence of requests of one user, made open loop at a rate.
 ///
 /// A journey has one cookie jar and one connection, as a browser has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Journey {
     /// The Kubernetes Service users enter by.

@@ -70,12 +70,12 @@ pub mod text {
         }
     }
 
-    #[expect(missing_docs, reason = "serde's `with` pair")]
+    #[expect(missing_docs, clippy::missing_errors_doc, reason = "serde's `with` pair")]
     pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
         parse(&String::deserialize(input)?).map_err(D::Error::custom)
     }
 
-    #[expect(missing_docs, clippy::trivially_copy_pass_by_ref, reason = "serde's `with` pair")]
+    #[expect(missing_docs, clippy::missing_errors_doc, reason = "serde's `with` pair")]
     pub fn serialize<S: Serializer>(length: &Duration, output: S) -> Result<S::Ok, S::Error> {
         output.serialize_str(&format(*length))
     }
@@ -87,14 +87,14 @@ pub mod text_option {
 
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    #[expect(missing_docs, reason = "serde's `with` pair")]
+    #[expect(missing_docs, clippy::missing_errors_doc, reason = "serde's `with` pair")]
     pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
         Option::<String>::deserialize(input)?
             .map(|text| super::text::parse(&text).map_err(D::Error::custom))
             .transpose()
     }
 
-    #[expect(missing_docs, clippy::ref_option, reason = "serde's `with` pair")]
+    #[expect(missing_docs, clippy::missing_errors_doc, reason = "serde's `with` pair")]
     pub fn serialize<S: Serializer>(length: &Option<Duration>, output: S) -> Result<S::Ok, S::Error> {
         match length {
             Some(length) => output.serialize_str(&super::text::format(*length)),

@@ -27,7 +27,7 @@ pub(crate) trait Live: ApiStore + Send {
 
 /// Why a world cannot be driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DriverError {
+pub enum DriverError {
     /// There is no tokio runtime to drive it.
     #[error("no tokio runtime here: start the embedded cluster inside a #[tokio::test]")]
     NoRuntime,

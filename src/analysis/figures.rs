@@ -1,0 +1,130 @@
+//! How figures and plans are written in reports: one way for all of them.
+
+use std::time::Duration;
+
+use crate::model::experiment::Claim;
+use crate::model::fault::{NodeFailure, Selection};
+use crate::model::units;
+
+/// A share with one decimal, rounded down: 999,999 ppm are `99.9 %`, since `100.0 %` says that nothing failed.
+#[must_use]
+pub fn percent(ppm: u32) -> String {
+    format!("{}.{} %", ppm / 10_000, ppm / 1_000 % 10)
+}
+
+/// A limit with all its decimals and no more: `99 %`, `99.95 %`.
+#[must_use]
+pub fn limit(ppm: u32) -> String {
+    let decimals = format!("{:04}", ppm % 10_000);
+    match decimals.trim_end_matches('0') {
+        "" => format!("{} %", ppm / 10_000),
+        decimals => format!("{}.{decimals} %", ppm / 10_000),
+    }
+}
+
+/// Microseconds as whole seconds, rounded to the nearest: `47 s`.
+#[must_use]
+pub fn seconds(micros: u64) -> String {
+    format!("{} s", count(micros.saturating_add(500_000) / 1_000_000))
+}
+
+/// From the first to the last time in whole seconds: `47 s`, or `47..61 s`.
+#[must_use]
+pub fn span(first: u64, last: u64) -> String {
+    let (from, to) = (seconds(first), seconds(last));
+    if from == to { from } else { format!("{}..{to}", from.trim_end_matches(" s")) }
+}
+
+/// Microseconds as milliseconds, rounded up: `12 ms`.
+#[must_use]
+pub fn millis(micros: u64) -> String {
+    format!("{} ms", count(micros.div_ceil(1_000)))
+}
+
+/// A whole number with commas: `12,000`.
+#[must_use]
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of things: `1 node`, `2 nodes`.
+#[must_use]
+pub fn counted(n: u64, thing: &str) -> String {
+    format!("{} {thing}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
+/// A planned length of time: whole seconds as `60 s`, others as data files have them, `2500ms`.
+#[must_use]
+pub fn length(length: Duration) -> String {
+    if length.subsec_nanos() == 0 { format!("{} s", count(length.as_secs())) } else { units::text::format(length) }
+}
+
+/// A fault: `terminate-nodes, 40 % of the nodes`.
+#[must_use]
+pub fn fault(fault: &NodeFailure) -> String {
+    let nodes = match &fault.selection {
+        Selection::Percent(percent) => format!("{percent} % of the nodes"),
+        Selection::Count(nodes) => counted(u64::from(*nodes), "node"),
+        Selection::Name(name) => format!("node {name}"),
+        Selection::Label(key, value) => format!("nodes with {key}={value}"),
+        Selection::Zone(zone) => format!("nodes in zone {zone}"),
+    };
+    let seed = fault.seed.map(|seed| format!(", chosen with seed {seed}")).unwrap_or_default();
+    format!("{}, {nodes}{seed}", fault.mode.name())
+}
+
+/// A claim: `availability at least 90 %`.
+#[must_use]
+pub fn claim(claim: &Claim) -> String {
+    match claim {
+        Claim::Availability { at_least_ppm } => format!("availability at least {}", limit(*at_least_ppm)),
+        Claim::RecoversWithin { within, at_least_ppm: super::outages::GOOD_PPM } => format!("recovers within {}", length(*within)),
+        Claim::RecoversWithin { within, at_least_ppm } => format!("recovers within {} to {}", length(*within), limit(*at_least_ppm)),
+        Claim::LongestOutage { at_most } => format!("no outage longer than {}", length(*at_most)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_rounded_up_to_all() {
+        assert_eq!([percent(999_999), percent(1_000_000), percent(0), percent(4_567)], ["99.9 %", "100.0 %", "0.0 %", "0.4 %"]);
+    }
+
+    #[test]
+    fn limits_keep_their_decimals() {
+        assert_eq!([limit(900_000), limit(999_500), limit(1), limit(1_000_000)], ["90 %", "99.95 %", "0.0001 %", "100 %"]);
+    }
+
+    #[test]
+    fn seconds_are_rounded_to_the_nearest_and_lags_up() {
+        assert_eq!([seconds(499_999), seconds(500_000), seconds(u64::MAX)], ["0 s", "1 s", "18,446,744,073,709 s"]);
+        assert_eq!([span(1_000_000, 1_400_000), span(1_000_000, 1_600_000)], ["1 s", "1..2 s"]);
+        assert_eq!([millis(0), millis(1), millis(100_001)], ["0 ms", "1 ms", "101 ms"]);
+    }
+
+    #[test]
+    fn numbers_have_commas_and_things_a_plural() {
+        assert_eq!([count(0), count(999), count(1_000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([counted(1, "node"), counted(0, "node")], ["1 node", "0 nodes"]);
+    }
+
+    #[test]
+    fn plans_read_as_they_were_written() {
+        assert_eq!(fault(&NodeFailure::terminate().percent(40)), "terminate-nodes, 40 % of the nodes");
+        assert_eq!(fault(&NodeFailure::kill().zone("eu-1").seed(3)), "kill-nodes, nodes in zone eu-1, chosen with seed 3");
+        let within = Duration::from_millis(2_500);
+        assert_eq!(claim(&Claim::RecoversWithin { within, at_least_ppm: 990_000 }), "recovers within 2500ms");
+        assert_eq!(claim(&Claim::RecoversWithin { within, at_least_ppm: 999_000 }), "recovers within 2500ms to 99.9 %");
+    }
+}

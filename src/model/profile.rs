@@ -1,0 +1,286 @@
+//! A cluster profile: sizes, periods and delays as data, each with its source in the profile's file.
+
+use serde::{Deserialize, Serialize};
+
+use super::application::Between;
+use super::fault::Rounding;
+use super::time::Span;
+
+/// The built-in profiles: name and text.
+const BUILT_IN: [(&str, &str); 2] = [
+    ("eks-workshop", include_str!("../../fixtures/profiles/eks-workshop.yaml")),
+    ("kind", include_str!("../../fixtures/profiles/kind.yaml")),
+];
+
+/// A cluster profile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Its name, as snapshots carry it.
+    pub name: String,
+    /// The Kubernetes version that nodes report.
+    pub kubernetes: String,
+    /// The nodes.
+    pub nodes: Nodes,
+    /// DaemonSets that every node carries.
+    #[serde(default)]
+    pub daemon_sets: Vec<System>,
+    /// Other workloads of the cluster itself.
+    #[serde(default)]
+    pub deployments: Vec<System>,
+    /// The kubelet.
+    pub kubelet: Kubelet,
+    /// The controllers.
+    pub controllers: Controllers,
+    /// Services and their propagation.
+    pub services: Services,
+    /// The loop that deletes the node objects of instances that are gone.
+    pub cloud: Cloud,
+    /// The group that replaces instances; none: nodes do not come back.
+    #[serde(default)]
+    pub scaling_group: Option<ScalingGroup>,
+    /// The Cluster Autoscaler.
+    #[serde(default)]
+    pub autoscaler: Option<Autoscaler>,
+    /// How a terminated instance ends.
+    pub terminate: Terminate,
+}
+
+/// The nodes of a cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nodes {
+    /// How many run workloads at the start.
+    pub count: u32,
+    /// How their names begin; a number follows.
+    pub prefix: String,
+    /// Their zones, in turn.
+    pub zones: Vec<String>,
+    /// Their instance type.
+    pub instance_type: String,
+    /// Allocatable CPU in thousandths of a core.
+    pub cpu_milli: u64,
+    /// Allocatable memory in MiB.
+    pub memory_mib: u64,
+    /// Pods a node takes.
+    pub pods: u32,
+    /// The node object of the control plane, when the cluster shows one.
+    #[serde(default)]
+    pub control_plane: Option<String>,
+}
+
+/// A workload of the cluster itself, in `kube-system`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// Pods (Deployments).
+    #[serde(default)]
+    pub replicas: u32,
+    /// Its `app.kubernetes.io/name` label, when it differs from the name.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// Requested CPU in thousandths of a core.
+    #[serde(default)]
+    pub cpu_milli: u64,
+    /// Requested memory in MiB.
+    #[serde(default)]
+    pub memory_mib: u64,
+    /// Its priority class.
+    #[serde(default)]
+    pub priority: Option<String>,
+    /// Whether its pods also run on the control plane node.
+    #[serde(default)]
+    pub control_plane: bool,
+}
+
+/// The kubelet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kubelet {
+    /// Between two renewals of the node's lease.
+    #[serde(with = "super::units::text")]
+    pub lease: std::time::Duration,
+    /// From a change of a pod object to the kubelet's acting on it.
+    pub notice: Between,
+    /// Pulling an image that the node lacks.
+    pub pull: Between,
+    /// From acting to a running container: sandbox, network, start.
+    pub start: Between,
+    /// From a container's state to its report in the pod's status.
+    pub report: Between,
+    /// From the end of a container to the kubelet's seeing it.
+    pub relist: Between,
+    /// The first delay of a restart after the first; it doubles.
+    #[serde(with = "super::units::text")]
+    pub back_off: std::time::Duration,
+    /// Where it ends, and after how long running it starts anew (twice this).
+    #[serde(with = "super::units::text")]
+    pub back_off_limit: std::time::Duration,
+    /// From the end of a deleted pod's containers to the removal of its object.
+    pub remove: Between,
+}
+
+/// The kube-controller-manager and the scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Controllers {
+    /// From a change to a controller's acting on it.
+    pub notice: Between,
+    /// From a pod's creation to its binding, for each pod.
+    pub schedule: Between,
+    /// Back-off of a pod that did not fit: first.
+    #[serde(with = "super::units::text")]
+    pub schedule_back_off: std::time::Duration,
+    /// Back-off of a pod that did not fit: longest.
+    #[serde(with = "super::units::text")]
+    pub schedule_back_off_limit: std::time::Duration,
+    /// `--node-monitor-period`.
+    #[serde(with = "super::units::text")]
+    pub node_monitor_period: std::time::Duration,
+    /// `--node-monitor-grace-period`.
+    #[serde(with = "super::units::text")]
+    pub node_monitor_grace: std::time::Duration,
+    /// The tolerations that admission gives every pod.
+    #[serde(with = "super::units::text")]
+    pub toleration: std::time::Duration,
+    /// Pod garbage collection's period.
+    #[serde(with = "super::units::text")]
+    pub pod_gc_period: std::time::Duration,
+    /// How long an absent node is waited for before its pods are collected.
+    #[serde(with = "super::units::text")]
+    pub pod_gc_quarantine: std::time::Duration,
+    /// `--node-eviction-rate`: seconds between two nodes' evictions in a zone.
+    #[serde(with = "super::units::text")]
+    pub eviction_interval: std::time::Duration,
+    /// `--secondary-node-eviction-rate` for large clusters in partial disruption: seconds between two nodes.
+    #[serde(with = "super::units::text")]
+    pub secondary_eviction_interval: std::time::Duration,
+    /// `--unhealthy-zone-threshold` in percent.
+    pub unhealthy_zone_percent: u32,
+    /// `--large-cluster-size-threshold`.
+    pub large_cluster: u32,
+}
+
+/// Services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Services {
+    /// From a pod's change to its EndpointSlice's.
+    pub slice: Between,
+    /// From an EndpointSlice's change to a kube-proxy's rules.
+    pub proxy: Between,
+}
+
+/// The cloud's node lifecycle loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cloud {
+    /// Its period.
+    #[serde(with = "super::units::text")]
+    pub period: std::time::Duration,
+}
+
+/// An auto scaling group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScalingGroup {
+    /// Least instances.
+    pub min: u32,
+    /// Most instances.
+    pub max: u32,
+    /// From an instance's end to the start of its replacement.
+    pub replace: Between,
+    /// From an instance's start to its node's being Ready.
+    pub boot: Between,
+}
+
+/// The Cluster Autoscaler's flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Autoscaler {
+    /// `--scan-interval`.
+    #[serde(with = "super::units::text")]
+    pub scan: std::time::Duration,
+    /// From the decision to the group's starting an instance.
+    pub request: Between,
+    /// `--scale-down-unneeded-time`.
+    #[serde(with = "super::units::text")]
+    pub unneeded: std::time::Duration,
+    /// `--scale-down-delay-after-add`.
+    #[serde(with = "super::units::text")]
+    pub delay_after_add: std::time::Duration,
+    /// `--scale-down-utilization-threshold` in percent.
+    pub utilization_percent: u32,
+    /// From its pod's start to its first scan (leader election included).
+    pub start: Between,
+}
+
+/// How a terminated instance ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terminate {
+    /// From the call until the guest is asked to shut down: processes get SIGTERM, the kubelet stops.
+    pub signal: Between,
+    /// From then until the machine is silent. Zero: a power cut.
+    pub shutdown: Between,
+    /// How a percentage of the nodes is rounded.
+    #[serde(default)]
+    pub rounding: Rounding,
+}
+
+/// Why there is no such profile.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfileError {
+    /// No built-in profile has this name.
+    #[error("unknown profile `{0}`: expected {names}", names = Profile::names().join(" or "))]
+    Unknown(String),
+    /// A profile's text does not read.
+    #[error("profile `{name}` does not read")]
+    Text {
+        /// Which.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: serde_yaml::Error,
+    },
+}
+
+impl Profile {
+    /// The names of the built-in profiles.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// A built-in profile.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn built_in(name: &str) -> Result<Self, ProfileError> {
+        let (_, text) = BUILT_IN
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| ProfileError::Unknown(name.to_owned()))?;
+        serde_yaml::from_str(text).map_err(|source| ProfileError::Text { name: name.to_owned(), source })
+    }
+}
+
+impl Profile {
+    /// Removes the Cluster Autoscaler and its Deployment.
+    pub fn without_autoscaler(&mut self) {
+        self.autoscaler = None;
+        self.deployments.retain(|it| it.name != "cluster-autoscaler");
+    }
+}
+
+impl Between {
+    /// Both bounds as spans of cluster time.
+    #[must_use]
+    pub fn spans(self) -> (Span, Span) {
+        (self.from.into(), self.to.into())
+    }
+}

@@ -1,0 +1,119 @@
+//! What every controller does to pods: create, delete, and tell the others.
+
+use std::sync::Arc;
+
+use super::super::event::Event;
+use super::super::fabric::PodId;
+use super::super::objects::meta::{Deletion, Meta, Owner};
+use super::super::objects::pod::Pod;
+use super::super::objects::template::PodTemplate;
+use super::super::scheduler::Leaving;
+use super::super::world::{World, draw};
+use crate::model::history::What;
+use crate::model::time::Span;
+
+/// The letters of generated names: no vowels, none that look alike (k8s.io/apimachinery pkg/util/rand/rand.go).
+const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+
+impl World {
+    /// Five random characters, as generated names end in.
+    pub(in crate::simulation) fn suffix(&mut self) -> String {
+        (0..5).map(|_| char::from(ALPHABET[self.chance.names.index(ALPHABET.len())])).collect()
+    }
+
+    /// Creates a pod of a workload.
+    pub(in crate::simulation) fn create_owned_pod(&mut self, namespace: &Arc<str>, owner: Owner, template: Arc<PodTemplate>, app: &Arc<str>) {
+        let base = owner.name.clone();
+        let name = loop {
+            let name = format!("{base}-{}", self.suffix());
+            if !self.store.pods.contains(namespace, &name) {
+                break name;
+            }
+        };
+        let meta = Meta {
+            name: name.into(),
+            namespace: namespace.clone(),
+            created: self.now,
+            labels: template.labels.clone(),
+            annotations: template.annotations.clone(),
+            owner: Some(owner),
+            generate_name: Some(format!("{base}-").into()),
+            generation: 1,
+            ..Meta::default()
+        };
+        self.insert_pod(meta, Pod::new(template, app.clone()));
+    }
+
+    /// Adds a pod object and tells scheduler and history.
+    pub(in crate::simulation) fn insert_pod(&mut self, meta: Meta, pod: Pod) -> u32 {
+        let owner = meta.owner.as_ref().map(|owner| owner.uid);
+        let (name, app) = (meta.name.to_string(), pod.app.to_string());
+        let row = self.store.pods.insert(&mut self.store.versions, meta, pod);
+        if let Some(owner) = owner {
+            self.owned.entry(owner).or_default().insert(row);
+        }
+        self.note(What::PodCreated { pod: name, app });
+        self.enqueue_pod(row);
+        row
+    }
+
+    /// Asks for a pod's deletion; `grace` overrides its own. A pod without a node, one that has ended, and one with no grace
+    /// go at once, whatever its kubelet says.
+    pub(in crate::simulation) fn delete_pod(&mut self, pod: u32, cause: &str, grace: Option<Span>) {
+        let Some(row) = self.store.pod(pod) else { return };
+        let grace = grace.unwrap_or(row.body.template.grace);
+        let at_once = grace == Span::ZERO || row.body.node.is_none() || row.body.is_finished();
+        let deleting = row.meta.deletion.is_some();
+        if deleting && !at_once {
+            return;
+        }
+        if !deleting {
+            let (name, app) = (row.meta.name.to_string(), row.body.app.to_string());
+            self.note(What::PodDeleted { pod: name, app, cause: cause.to_owned() });
+        }
+        if at_once {
+            self.remove_pod(pod);
+            return;
+        }
+        let now = self.now;
+        self.store.change_pod(pod, |row| row.meta.deletion = Some(Deletion { at: now, grace }));
+        if cause != "preempted" {
+            self.scheduler.set_leaving(PodId(pod), Leaving::Deleted);
+        }
+        self.pod_changed(pod);
+        let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
+        self.after(notice, Event::Stop(pod));
+    }
+
+    /// Removes a pod object.
+    pub(in crate::simulation) fn remove_pod(&mut self, pod: u32) {
+        // Those whom the pod concerns are told while its object can still be read.
+        self.pod_changed(pod);
+        let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else { return };
+        if let Some(owner) = &row.meta.owner
+            && let Some(pods) = self.owned.get_mut(&owner.uid)
+        {
+            pods.remove(&pod);
+        }
+        self.scheduler.remove_pod(PodId(pod));
+        self.scheduler.withdraw(PodId(pod));
+        self.pending.forget(pod);
+        self.note(What::PodGone { pod: row.meta.name.to_string(), app: row.body.app.to_string() });
+        self.room_appeared();
+        if row.body.node.is_some() {
+            let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
+            self.after(notice, Event::Stop(pod));
+        }
+    }
+
+    /// Tells the controllers that a pod changed: its owner's and those of the Services that select it.
+    pub(in crate::simulation) fn pod_changed(&mut self, pod: u32) {
+        let Some(row) = self.store.pods.shared(pod).cloned() else { return };
+        match row.meta.owner.as_ref() {
+            Some(owner) if owner.kind == "ReplicaSet" => self.replica_set_changed(owner.row),
+            Some(owner) if owner.kind == "DaemonSet" => self.daemon_sets_changed(),
+            _ => {}
+        }
+        self.selected_by(&row.meta.namespace, &row.meta.labels);
+    }
+}

@@ -1,0 +1,187 @@
+//! The scheduler's queue and what follows from its choices.
+//!
+//! Source: pkg/scheduler/backend/queue/scheduling_queue.go (active, back-off and unschedulable pods).
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::super::event::Event;
+use super::super::fabric::{MachineId, PodId};
+use super::super::objects::pod::Phase;
+use super::super::scheduler::{Leaving, PodInfo};
+use super::super::world::{About, World, draw};
+use crate::model::history::What;
+use crate::model::time::{Span, Time};
+
+/// Pods that wait for a node.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    /// To be tried, highest priority first, then oldest.
+    active: BTreeSet<(Reverse<i32>, u32)>,
+    /// Tried in vain.
+    unschedulable: BTreeMap<u32, Attempt>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    tries: u32,
+    last: Time,
+    /// A retry is posted.
+    retry: bool,
+}
+
+impl Pending {
+    /// Forgets a pod that is gone.
+    pub fn forget(&mut self, pod: u32) {
+        self.unschedulable.remove(&pod);
+    }
+
+    /// The pods that did not fit, by creation.
+    pub fn unschedulable(&self) -> impl Iterator<Item = u32> {
+        self.unschedulable.keys().copied()
+    }
+}
+
+impl World {
+    pub(in crate::simulation) fn enqueue_pod(&mut self, pod: u32) {
+        let Some(row) = self.store.pod(pod) else { return };
+        self.pending.active.insert((Reverse(row.body.template.priority), pod));
+        self.wake_scheduler();
+    }
+
+    fn wake_scheduler(&mut self) {
+        if !self.dirty.schedule && !self.pending.active.is_empty() {
+            self.dirty.schedule = true;
+            let delay = draw(&mut self.chance.scheduler, self.profile.controllers.schedule);
+            self.after(delay, Event::Schedule);
+        }
+    }
+
+    pub(in crate::simulation) fn schedule_next(&mut self) {
+        self.dirty.schedule = false;
+        if let Some((_, pod)) = self.pending.active.pop_first() {
+            self.schedule(pod);
+        }
+        self.wake_scheduler();
+    }
+
+    fn schedule(&mut self, pod: u32) {
+        let Some(row) = self.store.pods.shared(pod).cloned() else { return };
+        if row.body.node.is_some() || row.meta.deletion.is_some() || row.body.phase != Phase::Pending {
+            return;
+        }
+        let (namespace, template) = (&row.meta.namespace, &row.body.template);
+        match self.scheduler.place(PodId(pod), namespace, template, &mut self.chance.scheduler) {
+            Ok(machine) => self.bind(pod, machine),
+            Err(why) => {
+                self.did_not_fit(pod, &why.message);
+                let Some(preemption) = why.preemption else { return };
+                self.scheduler.nominate(PodId(pod), namespace, template, preemption.machine);
+                self.store.change_pod(pod, |row| row.body.nominated = Some(preemption.machine));
+                for victim in preemption.victims {
+                    self.scheduler.set_leaving(victim, Leaving::Preempted);
+                    self.mark_disrupted(victim.0, "PreemptionByScheduler");
+                    self.delete_pod(victim.0, "preempted", None);
+                }
+            }
+        }
+    }
+
+    fn bind(&mut self, pod: u32, machine: MachineId) {
+        self.pending.forget(pod);
+        self.scheduler.withdraw(PodId(pod));
+        let it = &self.machines[machine.0 as usize];
+        let (name, address, now) = (it.name.clone(), it.address, self.now);
+        self.store.change_pod(pod, |row| {
+            row.body.node = Some(machine);
+            row.body.node_name = Some(name.clone());
+            row.body.host_address = Some(address);
+            row.body.scheduled = Some(now);
+            row.body.unschedulable = None;
+            row.body.nominated = None;
+        });
+        let Some(row) = self.store.pod(pod) else { return };
+        let (what, namespace, template) = (
+            What::PodScheduled {
+                pod: row.meta.name.to_string(),
+                app: row.body.app.to_string(),
+                node: name.to_string(),
+            },
+            row.meta.namespace.clone(),
+            row.body.template.clone(),
+        );
+        let about = self.about_pod(pod, false, "default-scheduler");
+        self.note(what);
+        if let Some(about) = about {
+            self.announce(&about, "Scheduled", format!("Successfully assigned {}/{} to {name}", about.namespace, about.name));
+        }
+        self.scheduler.add_pod(&PodInfo { pod: PodId(pod), namespace, template, machine, started: None });
+        let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
+        self.after(notice, Event::Start(pod));
+    }
+
+    fn did_not_fit(&mut self, pod: u32, message: &str) {
+        let now = self.now;
+        let attempt = self.pending.unschedulable.entry(pod).or_insert(Attempt { tries: 0, last: now, retry: false });
+        *attempt = Attempt { tries: attempt.tries + 1, last: now, retry: false };
+        let Some(row) = self.store.pod(pod) else { return };
+        if row.body.unschedulable.as_deref() == Some(message) {
+            return;
+        }
+        let what = What::PodUnschedulable {
+            pod: row.meta.name.to_string(),
+            app: row.body.app.to_string(),
+            reason: message.to_owned(),
+        };
+        self.note(what);
+        let reason: Arc<str> = message.into();
+        self.store.change_pod(pod, |row| row.body.unschedulable = Some(reason.clone()));
+        if let Some(about) = self.about_pod(pod, true, "default-scheduler") {
+            self.announce(&about, "FailedScheduling", reason);
+        }
+    }
+
+    /// Something happened that may let a pod fit: a node came or changed, a pod went.
+    pub(in crate::simulation) fn room_appeared(&mut self) {
+        let first = Span::from(self.profile.controllers.schedule_back_off);
+        let limit = Span::from(self.profile.controllers.schedule_back_off_limit);
+        let now = self.now;
+        let mut retries = Vec::new();
+        for (&pod, attempt) in &mut self.pending.unschedulable {
+            if !attempt.retry {
+                attempt.retry = true;
+                let back_off = Span((first.0 << (attempt.tries - 1).min(20)).min(limit.0));
+                retries.push((pod, now.max(attempt.last + back_off)));
+            }
+        }
+        for (pod, at) in retries {
+            self.queue.post(at, Event::Retry(pod));
+        }
+    }
+
+    pub(in crate::simulation) fn retry_pod(&mut self, pod: u32) {
+        if self.pending.unschedulable.contains_key(&pod) {
+            self.enqueue_pod(pod);
+        }
+    }
+
+    /// What a Kubernetes Event about a pod says.
+    pub(in crate::simulation) fn about_pod(&self, pod: u32, warning: bool, component: &'static str) -> Option<About> {
+        let row = self.store.pod(pod)?;
+        Some(About {
+            kind: "Pod",
+            namespace: row.meta.namespace.clone(),
+            name: row.meta.name.clone(),
+            uid: row.meta.uid,
+            warning,
+            component,
+        })
+    }
+
+    /// Sets the `DisruptionTarget` condition.
+    pub(in crate::simulation) fn mark_disrupted(&mut self, pod: u32, reason: &'static str) {
+        let now = self.now;
+        self.store.change_pod(pod, |row| row.body.disruption = Some((reason, now)));
+    }
+}

@@ -1,0 +1,68 @@
+//! What can happen in the cluster, apart from load.
+
+use super::fabric::{MachineId, ServiceId};
+
+/// An event of the cluster. Pods are named by their row; `u32` after a pod is the incarnation of its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A started machine's kubelet registers its node, Ready.
+    Booted(MachineId),
+    /// A kubelet renews its node's lease.
+    Heartbeat(MachineId),
+    /// A machine that is being terminated asks its processes to end.
+    Signalled(MachineId),
+    /// A machine goes silent.
+    PowerOff(MachineId),
+
+    /// A kubelet starts a pod that was bound to its node.
+    Start(u32),
+    /// A pod's container runs.
+    Running(u32, u32),
+    /// A pod's process listens, if what it waits for is there.
+    Listen(u32, u32),
+    /// The kubelet reports a running container.
+    ReportRunning(u32, u32),
+    /// The kubelet saw a container end by itself.
+    Died(u32, u32),
+    /// The kubelet starts an ended container again.
+    Restart(u32, u32),
+    /// The kubelet saw that a pod is to be deleted, or is gone from the API.
+    Stop(u32),
+    /// A stopped pod's process has ended.
+    Stopped(u32, u32),
+    /// A stopped pod's object goes.
+    Remove(u32),
+
+    /// The Deployment controller looks at a Deployment.
+    Deployment(u32),
+    /// The ReplicaSet controller looks at a ReplicaSet.
+    ReplicaSet(u32),
+    /// The DaemonSet controller looks at all DaemonSets.
+    DaemonSets,
+    /// The scheduler takes its next pod.
+    Schedule,
+    /// A pod that did not fit may be tried again.
+    Retry(u32),
+    /// The EndpointSlice controller looks at a Service.
+    Endpoints(u32),
+    /// A kube-proxy (of a machine, or the one outside) takes over the newest endpoints of a service.
+    Proxy(Option<MachineId>, ServiceId),
+    /// The node lifecycle controller looks at all nodes.
+    NodeMonitor,
+    /// The node lifecycle controller may taint the next node of a zone.
+    TaintNext(u32),
+    /// The taint manager deletes a pod whose toleration has run out; the second number counts its plans for the pod.
+    Evict(u32, u32),
+    /// Pod garbage collection looks.
+    PodGc,
+    /// The cloud controller looks at all nodes.
+    CloudNodes,
+    /// The auto scaling group replaces an instance.
+    Replace,
+    /// The Cluster Autoscaler scans, unless its pod is of another incarnation by now.
+    Scan(u32, u32),
+    /// The group starts an instance that the Cluster Autoscaler asked for.
+    Launch,
+    /// The garbage collector deletes what the owner of this uid left.
+    Orphans(u64),
+}

@@ -1,0 +1,342 @@
+//! Machines: their life from boot to silence, and the nodes that they register.
+
+use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::api::Labels;
+use super::event::Event;
+use super::fabric::{MachineId, Power};
+use super::objects::meta::Meta;
+use super::objects::node::{Lease, Node, Readiness};
+use super::objects::quantity::Amount;
+use super::objects::template::{Effect, Taint};
+use super::scheduler::NodeInfo;
+use super::world::{World, draw};
+use crate::model::fault::{Candidate, Mode, ZONE};
+use crate::model::history::{Victim, What};
+use crate::model::time::{Span, Time};
+
+/// A machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The name of its node.
+    pub name: Arc<str>,
+    /// Its zone.
+    pub zone: Arc<str>,
+    /// The labels that its kubelet registers.
+    pub labels: Arc<Labels>,
+    /// `spec.providerID`.
+    pub provider_id: Arc<str>,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Whether it is the control plane's: no fault takes it.
+    pub control_plane: bool,
+    /// Whether its kubelet runs.
+    pub kubelet: bool,
+    /// Whether the cloud still knows its instance.
+    pub exists: bool,
+    /// The row of its node object, while there is one.
+    pub node: Option<u32>,
+    /// Pods that its kubelet has.
+    pub pods: BTreeSet<u32>,
+    /// Images it holds.
+    pub images: BTreeSet<Arc<str>>,
+    /// Pod addresses given so far.
+    pub addresses: u32,
+}
+
+/// The namespace of the nodes' leases.
+pub(super) const LEASES: &str = "kube-node-lease";
+
+impl World {
+    /// Adds a machine that boots until `ready`.
+    pub(super) fn add_machine(&mut self, control_plane: Option<&str>, ready: Span) -> MachineId {
+        let id = MachineId(self.machines.len() as u32);
+        let profile = self.profile.clone();
+        let nodes = &profile.nodes;
+        let workers = self.machines.iter().filter(|machine| !machine.control_plane).count();
+        let zone = self.emptiest_zone();
+        let name: Arc<str> = match control_plane {
+            Some(name) => name.into(),
+            None if nodes.prefix == "kind-worker" && workers == 0 => "kind-worker".into(),
+            None => format!("{}{}", nodes.prefix, workers + 1).into(),
+        };
+        let mut labels = Labels::from([
+            ("kubernetes.io/hostname".to_owned(), name.to_string()),
+            ("kubernetes.io/os".to_owned(), "linux".to_owned()),
+            ("kubernetes.io/arch".to_owned(), "amd64".to_owned()),
+            ("node.kubernetes.io/instance-type".to_owned(), nodes.instance_type.clone()),
+            (ZONE.to_owned(), zone.to_string()),
+        ]);
+        if control_plane.is_some() {
+            labels.insert("node-role.kubernetes.io/control-plane".to_owned(), String::new());
+        }
+        self.machines.push(Machine {
+            name,
+            zone,
+            labels: Arc::new(labels),
+            provider_id: format!("steadfast:///i-{:017x}", u64::from(id.0) + 1).into(),
+            address: Ipv4Addr::from(0x0a00_0000 + id.0 + 10),
+            control_plane: control_plane.is_some(),
+            kubelet: false,
+            exists: true,
+            node: None,
+            pods: BTreeSet::new(),
+            images: BTreeSet::new(),
+            addresses: 0,
+        });
+        self.fabric.machines.push(Power::Booting);
+        self.fabric.inside.push(Vec::new());
+        self.after(ready, Event::Booted(id));
+        id
+    }
+
+    /// The zone with the fewest worker machines, the first among equals: a group balances its zones.
+    fn emptiest_zone(&self) -> Arc<str> {
+        let zones = &self.profile.nodes.zones;
+        let fewest = zones.iter().min_by_key(|zone| {
+            self.machines.iter().filter(|machine| machine.exists && !machine.control_plane && *machine.zone == ***zone).count()
+        });
+        fewest.map_or("", String::as_str).into()
+    }
+
+    /// What the scheduler knows of a machine's node.
+    pub(super) fn node_info(&self, machine: MachineId) -> Option<NodeInfo> {
+        let it = &self.machines[machine.0 as usize];
+        let row = self.store.nodes.get(it.node?)?;
+        Some(NodeInfo {
+            machine,
+            name: row.meta.name.clone(),
+            labels: row.meta.labels.clone(),
+            taints: row.body.taints.clone(),
+            unschedulable: row.body.unschedulable,
+            allocatable: row.body.allocatable,
+            pods: row.body.pods,
+        })
+    }
+
+    /// What a node of a new machine would be, for the Cluster Autoscaler.
+    pub(super) fn new_node_info(&self, machine: MachineId) -> NodeInfo {
+        let nodes = &self.profile.nodes;
+        let name: Arc<str> = format!("template-node-{}", machine.0).into();
+        NodeInfo {
+            machine,
+            labels: Arc::new(Labels::from([
+                ("kubernetes.io/hostname".to_owned(), name.to_string()),
+                ("kubernetes.io/os".to_owned(), "linux".to_owned()),
+                ("kubernetes.io/arch".to_owned(), "amd64".to_owned()),
+                ("node.kubernetes.io/instance-type".to_owned(), nodes.instance_type.clone()),
+                (ZONE.to_owned(), self.emptiest_zone().to_string()),
+            ])),
+            name,
+            taints: Vec::new(),
+            unschedulable: false,
+            allocatable: self.allocatable(),
+            pods: nodes.pods,
+        }
+    }
+
+    fn allocatable(&self) -> Amount {
+        Amount { cpu_milli: self.profile.nodes.cpu_milli, memory: self.profile.nodes.memory_mib << 20 }
+    }
+
+    pub(super) fn booted(&mut self, id: MachineId) {
+        if self.fabric.machines[id.0 as usize] != Power::Booting {
+            return;
+        }
+        self.fabric.machines[id.0 as usize] = Power::On;
+        self.machines[id.0 as usize].kubelet = true;
+        self.register(id);
+        // Kubelets do not renew in step: each has its own phase within the period.
+        let period = Span::from(self.profile.kubelet.lease);
+        let phase = self.chance.kubelets.span(Span::ZERO, period);
+        self.renew(id);
+        self.after(phase, Event::Heartbeat(id));
+    }
+
+    fn register(&mut self, id: MachineId) {
+        let it = &self.machines[id.0 as usize];
+        let taints = if it.control_plane {
+            vec![Taint {
+                key: "node-role.kubernetes.io/control-plane".into(),
+                value: String::new(),
+                effect: Effect::NoSchedule,
+            }]
+        } else {
+            Vec::new()
+        };
+        let node = Node {
+            machine: id,
+            provider_id: it.provider_id.clone(),
+            unschedulable: false,
+            taints,
+            allocatable: self.allocatable(),
+            pods: self.profile.nodes.pods,
+            ready: Readiness::True,
+            since: self.now,
+            address: it.address,
+            pod_cidr: format!("10.244.{}.0/24", id.0 % 256).into(),
+        };
+        let meta = Meta {
+            name: it.name.clone(),
+            created: self.now,
+            labels: it.labels.clone(),
+            generation: 1,
+            ..Meta::default()
+        };
+        let (name, zone) = (it.name.to_string(), it.zone.to_string());
+        let row = self.store.nodes.insert(&mut self.store.versions, meta, node);
+        self.machines[id.0 as usize].node = Some(row);
+        self.note(What::NodeAdded { node: name.clone(), zone });
+        self.note(What::NodeReady { node: name });
+        self.lifecycle.seen(row, self.now);
+        if let Some(info) = self.node_info(id) {
+            self.scheduler.add_node(info);
+        }
+        self.adopt_proxy(id);
+        self.daemon_sets_changed();
+        self.room_appeared();
+    }
+
+    pub(super) fn heartbeat(&mut self, id: MachineId) {
+        if !self.machines[id.0 as usize].kubelet || !self.fabric.powered(id) {
+            return;
+        }
+        self.renew(id);
+        self.after(self.profile.kubelet.lease.into(), Event::Heartbeat(id));
+    }
+
+    fn renew(&mut self, id: MachineId) {
+        let it = &self.machines[id.0 as usize];
+        let (now, name) = (self.now, it.name.clone());
+        // A node's lease belongs to its node object; without one the kubelet renews into the void.
+        if let Some(node) = it.node {
+            self.lifecycle.seen(node, now);
+        }
+        let store = &mut self.store;
+        match store.leases.find(LEASES, &name) {
+            Some(row) => store.leases.update(&mut store.versions, row, |lease| lease.body.renewed = now),
+            None => {
+                let meta = Meta { created: now, ..super::objects::store::named(&LEASES.into(), name.clone()) };
+                store.leases.insert(&mut store.versions, meta, Lease { holder: name, seconds: 40, renewed: now });
+            }
+        }
+    }
+
+    /// The node objects that a fault may take: those that run workloads.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<Candidate> {
+        self.store
+            .nodes
+            .by_name(None)
+            .filter(|(_, row)| !row.meta.labels.contains_key("node-role.kubernetes.io/control-plane"))
+            .map(|(_, row)| Candidate { name: row.meta.name.to_string(), labels: (*row.meta.labels).clone() })
+            .collect()
+    }
+
+    /// Makes the named nodes fail. Names without a node are passed over; the caller has chosen from [`World::candidates`].
+    pub fn inject(&mut self, mode: Mode, nodes: &[String]) {
+        let ids: Vec<MachineId> = nodes
+            .iter()
+            .filter_map(|name| self.store.nodes.find("", name))
+            .filter_map(|row| self.store.nodes.get(row).map(|node| node.body.machine))
+            .collect();
+        let victims = self.victims(&ids);
+        self.note(What::Injected { fault: mode.name().to_owned(), nodes: nodes.to_vec(), pods: victims });
+        for id in ids {
+            match mode {
+                Mode::Terminate => {
+                    self.machines[id.0 as usize].exists = false;
+                    let delay = draw(&mut self.chance.faults, self.profile.terminate.signal);
+                    if delay == Span::ZERO { self.signalled(id) } else { self.after(delay, Event::Signalled(id)) }
+                    self.instance_ended();
+                }
+                Mode::Kill => self.power_off(id),
+                Mode::Delete => {
+                    if let Some(node) = self.machines[id.0 as usize].node {
+                        self.delete_node(node, "fault");
+                    }
+                }
+            }
+        }
+    }
+
+    fn victims(&self, ids: &[MachineId]) -> Vec<Victim> {
+        let mut all: Vec<Victim> = self
+            .store
+            .pods
+            .iter()
+            .filter(|(_, row)| row.body.node.is_some_and(|node| ids.contains(&node)) && !row.body.is_finished())
+            .map(|(_, row)| Victim {
+                pod: row.meta.name.to_string(),
+                app: row.body.app.to_string(),
+                node: row.body.node_name.as_deref().unwrap_or_default().to_owned(),
+            })
+            .collect();
+        all.sort_by(|a, b| (&a.node, &a.pod).cmp(&(&b.node, &b.pod)));
+        all
+    }
+
+    /// The guest shuts down: the kubelet stops, processes end and close their sockets, then silence.
+    pub(super) fn signalled(&mut self, id: MachineId) {
+        let shutdown = draw(&mut self.chance.faults, self.profile.terminate.shutdown);
+        if shutdown == Span::ZERO {
+            return self.power_off(id);
+        }
+        self.machines[id.0 as usize].kubelet = false;
+        for pod in self.machines[id.0 as usize].pods.clone() {
+            self.signal_process(pod, shutdown);
+        }
+        self.after(shutdown, Event::PowerOff(id));
+    }
+
+    pub(super) fn power_off(&mut self, id: MachineId) {
+        if self.fabric.machines[id.0 as usize] == Power::Off {
+            return;
+        }
+        self.fabric.machines[id.0 as usize] = Power::Off;
+        self.machines[id.0 as usize].kubelet = false;
+        self.network.machine_lost(id, self.now, &self.fabric);
+        self.note(What::MachineLost { node: self.machines[id.0 as usize].name.to_string() });
+    }
+
+    /// Deletes a node object; its pods become orphans.
+    pub(super) fn delete_node(&mut self, row: u32, by: &str) {
+        let Some(node) = self.store.nodes.remove(&mut self.store.versions, row) else { return };
+        let machine = node.body.machine;
+        self.machines[machine.0 as usize].node = None;
+        self.scheduler.remove_node(machine);
+        self.lifecycle.forget(row);
+        if let Some(lease) = self.store.leases.find(LEASES, &node.meta.name) {
+            // The lease is owned by its node (pkg/kubelet/util/nodelease.go).
+            self.store.leases.remove(&mut self.store.versions, lease);
+        }
+        self.note(What::NodeDeleted { node: node.meta.name.to_string(), by: by.to_owned() });
+        self.daemon_sets_changed();
+    }
+
+    /// Nodes that are Ready now, the control plane's aside.
+    #[must_use]
+    pub fn ready_workers(&self) -> usize {
+        self.store
+            .nodes
+            .iter()
+            .filter(|(_, row)| row.body.ready == Readiness::True && !self.machines[row.body.machine.0 as usize].control_plane)
+            .count()
+    }
+
+    /// When a pod's address was last renewed: the next address of a machine.
+    pub(super) fn next_address(&mut self, id: MachineId) -> Ipv4Addr {
+        let it = &mut self.machines[id.0 as usize];
+        it.addresses += 1;
+        // 10.244.N.0/24 and on: the kind default pod subnet 10.244.0.0/16.
+        Ipv4Addr::from(0x0af4_0000 + ((id.0 % 256) << 8) + 1 + it.addresses % 254)
+    }
+
+    /// The time since the cluster began, for callers that hold microseconds.
+    #[must_use]
+    pub const fn at(micros: u64) -> Time {
+        Time(micros)
+    }
+}

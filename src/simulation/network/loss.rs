@@ -1,0 +1,64 @@
+//! What the death of processes and machines does to requests in flight.
+
+use super::frame::{Caller, Frame, Outcome, Phase};
+use super::kernel::RETRANSMISSION_LIMIT;
+use super::queue::What;
+use super::slab::Key;
+use super::{Effect, Network};
+use crate::model::history::FailureKind;
+use crate::model::time::Time;
+use crate::simulation::fabric::{Fabric, MachineId, PodId};
+
+impl Network {
+    /// A process ended on a machine that lives: its kernel closes the sockets, so peers know at once. Requests at the pod fail with
+    /// a reset, requests from it are abandoned, idle connections to it are closed.
+    ///
+    /// To be called after the fabric shows it, also for a process whose end [`Network::run`] reported.
+    pub fn process_ended(&mut self, pod: PodId, now: Time, fabric: &Fabric) {
+        self.now = now;
+        self.compare(fabric);
+        self.effects.retain(|Effect::Crash { pod: crashed, .. }| *crashed != pod);
+        if let Some(memory) = self.memories.get_mut(pod.0 as usize) {
+            memory.clear();
+        }
+        let at_pod = |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.pod == pod;
+        let broken: Vec<(Key, Frame)> = self.frames.iter().filter(|(_, frame)| at_pod(frame)).map(|(key, frame)| (key, *frame)).collect();
+        // All of them first: their calls, even to the pod itself, must find no one.
+        for (key, _) in &broken {
+            self.frames.remove(*key);
+        }
+        for (_, frame) in &broken {
+            self.deliver(frame, Outcome::Failed(FailureKind::Reset), fabric);
+        }
+    }
+
+    /// The power of a machine was cut: nothing is answered any more. Requests at its pods hang until their callers' time-outs, or
+    /// TCP's own; idle connections to them stay open and hang when used; requests from its pods are abandoned.
+    ///
+    /// To be called after the fabric shows it.
+    pub fn machine_lost(&mut self, machine: MachineId, now: Time, fabric: &Fabric) {
+        self.now = now;
+        self.compare(fabric);
+        let on_machine = |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.machine == machine;
+        let silent: Vec<(Key, Frame)> =
+            self.frames.iter().filter(|(_, frame)| on_machine(frame)).map(|(key, frame)| (key, *frame)).collect();
+        for (key, frame) in silent {
+            self.effects.retain(|Effect::Crash { pod, .. }| *pod != frame.pod);
+            if matches!(frame.caller, Caller::Nobody) {
+                self.frames.remove(key);
+            } else {
+                self.hang(key);
+            }
+        }
+    }
+
+    /// The request waits for an answer that never comes.
+    pub(super) fn hang(&mut self, key: Key) {
+        let limit = self.now + RETRANSMISSION_LIMIT;
+        if let Some(frame) = self.frames.get_mut(key) {
+            frame.phase = Phase::Hung;
+            let at: Time = frame.deadline.min(limit);
+            self.queue.push(at, What::Expire(key));
+        }
+    }
+}

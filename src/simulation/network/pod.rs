@@ -1,0 +1,115 @@
+//! What a process keeps in memory besides its users' traces: idle connections and circuit breakers.
+
+use std::collections::VecDeque;
+
+use super::tables::Breaker;
+use crate::model::time::{Span, Time};
+use crate::simulation::fabric::PodId;
+
+/// The memory of a process. Another incarnation begins with an empty one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    incarnation: u32,
+    /// By the number of the called Service's name.
+    pools: Vec<(u32, VecDeque<Idle>)>,
+    /// By route.
+    breakers: Vec<(u32, State)>,
+}
+
+/// An idle connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Idle {
+    pub(super) pod: PodId,
+    pub(super) incarnation: u32,
+    pub(super) since: Time,
+}
+
+/// A breaker's state.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Calls are made; so many failed in a row.
+    Closed(u32),
+    /// No call is made before this time.
+    Open(Time),
+    /// A trial call is under way.
+    Trial,
+}
+
+impl Memory {
+    /// The memory as this incarnation finds it.
+    #[inline]
+    pub(super) fn of(&mut self, incarnation: u32) -> &mut Self {
+        if self.incarnation != incarnation {
+            self.clear();
+            self.incarnation = incarnation;
+        }
+        self
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.pools.clear();
+        self.breakers.clear();
+    }
+
+    #[inline]
+    fn pool(&mut self, name: u32) -> &mut VecDeque<Idle> {
+        let index = self.pools.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+            self.pools.push((name, VecDeque::new()));
+            self.pools.len() - 1
+        });
+        &mut self.pools[index].1
+    }
+
+    /// Takes the connection that was used last, when it is not too old.
+    #[inline]
+    pub(super) fn take(&mut self, name: u32, now: Time, idle: Span) -> Option<Idle> {
+        let pool = self.pool(name);
+        // The pool is in the order of last use: what is too old is in front.
+        while pool.front().is_some_and(|connection| connection.since + idle <= now) {
+            pool.pop_front();
+        }
+        pool.pop_back()
+    }
+
+    /// Keeps a connection.
+    #[inline]
+    pub(super) fn keep(&mut self, name: u32, connection: Idle) {
+        self.pool(name).push_back(connection);
+    }
+
+    /// Whether the route may call now; what it answers otherwise is the breaker's.
+    #[inline]
+    pub(super) fn may_call(&mut self, route: u32, now: Time) -> bool {
+        let Some((_, state)) = self.breakers.iter_mut().find(|(known, _)| *known == route) else {
+            return true;
+        };
+        match *state {
+            State::Closed(_) => true,
+            State::Open(until) if now >= until => {
+                *state = State::Trial;
+                true
+            }
+            State::Open(_) | State::Trial => false,
+        }
+    }
+
+    /// Counts a call of the route.
+    #[inline]
+    pub(super) fn called(&mut self, route: u32, now: Time, breaker: Breaker, failed: bool) {
+        let Some((_, state)) = self.breakers.iter_mut().find(|(known, _)| *known == route) else {
+            if failed {
+                let state = if breaker.failures <= 1 { State::Open(now + breaker.open) } else { State::Closed(1) };
+                self.breakers.push((route, state));
+            }
+            return;
+        };
+        *state = match *state {
+            State::Closed(_) | State::Trial if !failed => State::Closed(0),
+            State::Closed(failures) if failures + 1 < breaker.failures => State::Closed(failures + 1),
+            State::Closed(_) | State::Trial => State::Open(now + breaker.open),
+            // A call from before it opened.
+            State::Open(until) => State::Open(until),
+        };
+    }
+}

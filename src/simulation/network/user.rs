@@ -1,0 +1,142 @@
+//! A slot: one user with a connection, a session and a cart, who makes the requests of a journey.
+
+use super::Network;
+use super::frame::{Caller, Frame, Outcome};
+use super::queue::What;
+use super::slab::Key;
+use super::tally::Place;
+use crate::model::application::StoreWork;
+use crate::model::history::FailureKind;
+use crate::model::time::{Span, Time};
+use crate::simulation::fabric::{Fabric, Origin, PodId, Process};
+
+/// A process in whose memory something is.
+type In = (PodId, u32);
+
+/// One user under way.
+///
+/// What the pods remember of a user is kept here, by pod and incarnation: it is in each pod's own memory all the same, is gone with
+/// the process, and is forgotten when nobody can ask for it any more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slot {
+    pub(super) journey: usize,
+    pub(super) place: Place,
+    planned: Time,
+    step: u32,
+    /// The kept-alive connection.
+    pub(super) connection: Option<In>,
+    logins: Vec<In>,
+    items: Vec<(In, u32)>,
+}
+
+impl Slot {
+    /// Whether the user's session in this process is logged in.
+    pub(super) fn logged_in(&self, process: In) -> bool {
+        self.logins.contains(&process)
+    }
+
+    /// Remembers the log-in.
+    pub(super) fn log_in(&mut self, process: In) {
+        if !self.logged_in(process) {
+            self.logins.push(process);
+        }
+    }
+
+    /// Works on the user's items in the store of this process; the count for [`StoreWork::Count`].
+    pub(super) fn store(&mut self, process: In, work: StoreWork) -> Option<u32> {
+        let index = self.items.iter().position(|(place, _)| *place == process);
+        match (work, index) {
+            (StoreWork::Add, Some(index)) => self.items[index].1 += 1,
+            (StoreWork::Add, None) => self.items.push((process, 1)),
+            (StoreWork::Count, index) => return Some(index.map_or(0, |index| self.items[index].1)),
+            (StoreWork::Clear, Some(index)) => {
+                self.items.swap_remove(index);
+            }
+            (StoreWork::Clear, None) | (StoreWork::Read | StoreWork::Write, _) => {}
+        }
+        None
+    }
+}
+
+impl Network {
+    /// Starts the next slot of a journey, and plans the one after.
+    pub(super) fn start_slot(&mut self, load: u32, journey: u32, fabric: &Fabric) {
+        let index = journey as usize;
+        if load != self.load.number || self.load.upcoming(index) > self.now {
+            return;
+        }
+        self.load.next[index] += 1;
+        let following = self.load.upcoming(index);
+        if following < Time::NEVER {
+            self.queue.push(following, What::Start { load, journey });
+        }
+        let place = self.tally.plan(index, self.now);
+        let (key, slot) = self.slots.reuse();
+        (slot.journey, slot.place, slot.planned, slot.step, slot.connection) = (index, place, self.now, 0, None);
+        slot.logins.clear();
+        slot.items.clear();
+        self.send(key, fabric);
+    }
+
+    /// Makes the slot's next request.
+    fn send(&mut self, key: Key, fabric: &Fabric) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let trip = &self.load.routes[slot.journey];
+        let stop = trip.steps[slot.step as usize];
+        let connection = slot.connection.filter(|_| trip.kept_alive);
+        let frame = Frame::new(Caller::User(key), key, stop.target, Origin::Outside, self.now + trip.timeout);
+        self.hops += 1;
+        let request = self.frames.insert(frame);
+        if let Some((pod, incarnation)) = connection {
+            if self.resume(request, pod, incarnation, fabric) {
+                return;
+            }
+        }
+        self.connect(request, Span::ZERO, fabric);
+    }
+
+    /// Sends over an established connection; false when its other end closed it.
+    #[inline]
+    pub(super) fn resume(&mut self, request: Key, pod: PodId, incarnation: u32, fabric: &Fabric) -> bool {
+        match fabric.pod(pod) {
+            Some(net) if !fabric.powered(net.machine) => self.hang(request),
+            Some(net) if net.process == Process::Listening && net.incarnation == incarnation => {
+                self.serve(request, pod, net, Span::ZERO);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The slot's request has come to something.
+    pub(super) fn answered(&mut self, key: Key, outcome: Outcome, fabric: &Fabric) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let trip = &self.load.routes[slot.journey];
+        let stop = trip.steps[slot.step as usize];
+        if matches!(outcome, Outcome::Failed(_)) {
+            slot.connection = None;
+        }
+        let failure = stop.expect.and_then(|(status, body)| match outcome {
+            Outcome::Failed(kind) => Some(kind),
+            Outcome::Answer(found, ..) if found != status => Some(FailureKind::Status(found)),
+            Outcome::Answer(_, found, _) => body.filter(|body| *body != found).map(|_| FailureKind::Content),
+        });
+        if let Some(kind) = failure {
+            self.tally.failed(slot.journey, slot.place, slot.step, kind, self.now);
+            self.slots.remove(key);
+            return;
+        }
+        slot.step += 1;
+        if (slot.step as usize) < trip.steps.len() {
+            self.send(key, fabric);
+            return;
+        }
+        let counted = match outcome {
+            Outcome::Answer(_, _, count) => count,
+            Outcome::Failed(_) => None,
+        };
+        let anomaly = trip.items.is_some() && trip.items != counted;
+        self.tally.good(slot.journey, slot.place, self.now.since(slot.planned).0, anomaly);
+        self.slots.remove(key);
+    }
+}

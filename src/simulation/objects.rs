@@ -1,0 +1,17 @@
+//! The API objects of the cluster in compact form, their tables, and how they read as JSON.
+
+pub mod meta;
+pub mod node;
+pub mod parse;
+pub mod pod;
+pub mod project;
+pub mod quantity;
+pub mod resources;
+pub mod selector;
+pub mod service;
+pub mod store;
+pub mod stored;
+pub mod table;
+pub mod template;
+pub mod unmodelled;
+pub mod workload;

@@ -1,0 +1,164 @@
+//! Pods.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::template::{Effect, PodTemplate, Taint, Toleration};
+use crate::model::time::{Span, Time};
+use crate::simulation::fabric::MachineId;
+
+/// A pod object: what the API says of it, which may lag behind what is.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// What it was made from.
+    pub template: Arc<PodTemplate>,
+    /// The workload that owns it in the end (its Deployment or DaemonSet), or its own name.
+    pub app: Arc<str>,
+    /// Its node, once scheduled.
+    pub node: Option<MachineId>,
+    /// Its node's name.
+    pub node_name: Option<Arc<str>>,
+    /// Its node's address.
+    pub host_address: Option<Ipv4Addr>,
+    /// Its phase.
+    pub phase: Phase,
+    /// `PodScheduled` since.
+    pub scheduled: Option<Time>,
+    /// Its containers' state.
+    pub container: Container,
+    /// When the kubelet first saw it.
+    pub started: Option<Time>,
+    /// The `Ready` condition: value and since when; `None` before the kubelet reports.
+    pub ready: Option<(bool, Time)>,
+    /// Its address.
+    pub address: Option<Ipv4Addr>,
+    /// Container restarts.
+    pub restarts: u32,
+    /// Why the scheduler found no node.
+    pub unschedulable: Option<Arc<str>>,
+    /// `status.nominatedNodeName`: where preemption makes room for it.
+    pub nominated: Option<MachineId>,
+    /// The name of that node.
+    pub nominated_name: Option<Arc<str>>,
+    /// The `DisruptionTarget` condition: its reason and since when.
+    pub disruption: Option<(&'static str, Time)>,
+}
+
+/// A pod's phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Not all containers run yet.
+    Pending,
+    /// Bound, and its containers have started.
+    Running,
+    /// Ended without success; it stays listed until collected.
+    Failed,
+}
+
+impl Phase {
+    /// As Kubernetes writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Running => "Running",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+/// A pod's containers, as the kubelet reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// Nothing reported.
+    None,
+    /// Waiting: `ContainerCreating`.
+    Creating,
+    /// Waiting: `CrashLoopBackOff`.
+    BackOff,
+    /// Running since.
+    Running(Time),
+    /// Ended with an exit code at a time.
+    Terminated(i32, Time),
+}
+
+impl Pod {
+    /// A new pod without a node.
+    #[must_use]
+    pub const fn new(template: Arc<PodTemplate>, app: Arc<str>) -> Self {
+        Self {
+            template,
+            app,
+            node: None,
+            node_name: None,
+            host_address: None,
+            phase: Phase::Pending,
+            scheduled: None,
+            container: Container::None,
+            started: None,
+            ready: None,
+            address: None,
+            restarts: 0,
+            unschedulable: None,
+            nominated: None,
+            nominated_name: None,
+            disruption: None,
+        }
+    }
+
+    /// Whether the `Ready` condition is True.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready.is_some_and(|(ready, _)| ready)
+    }
+
+    /// Whether it has ended and holds no resources.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.phase == Phase::Failed
+    }
+
+    /// How long it stays on a node with this taint, `default` standing for the tolerations that admission adds
+    /// (plugin/pkg/admission/defaulttolerationseconds: not-ready and unreachable, 300 s); `None`: for ever, zero: not at all.
+    #[must_use]
+    pub fn tolerates_for(&self, taint: &Taint, default: Span) -> Option<Span> {
+        let mut longest: Option<Option<Span>> = None;
+        for toleration in self.template.tolerations.iter().filter(|toleration| toleration.tolerates(taint)) {
+            longest = Some(match (longest, toleration.lasts) {
+                // The shortest of the matching ones counts (pkg/controller/tainteviction `getMinTolerationTime`).
+                (None, lasts) => lasts,
+                (Some(None), lasts) | (Some(lasts), None) => lasts,
+                (Some(Some(a)), Some(b)) => Some(if a < b { a } else { b }),
+            });
+        }
+        match longest {
+            Some(lasts) => lasts,
+            None if matches!(taint.key.as_str(), NOT_READY | UNREACHABLE) => Some(default),
+            None => Some(Span::ZERO),
+        }
+    }
+}
+
+/// The taint of a node whose kubelet says that it is not ready.
+pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
+/// The taint of a node whose kubelet says nothing.
+pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// The taint of a cordoned node.
+pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
+
+/// The tolerations that the DaemonSet controller adds
+/// (pkg/controller/daemon/util/daemonset_util.go `AddOrUpdateDaemonPodTolerations`).
+#[must_use]
+pub fn daemon_tolerations() -> Vec<Toleration> {
+    [
+        (NOT_READY, Effect::NoExecute),
+        (UNREACHABLE, Effect::NoExecute),
+        ("node.kubernetes.io/disk-pressure", Effect::NoSchedule),
+        ("node.kubernetes.io/memory-pressure", Effect::NoSchedule),
+        ("node.kubernetes.io/pid-pressure", Effect::NoSchedule),
+        (UNSCHEDULABLE, Effect::NoSchedule),
+    ]
+    .into_iter()
+    .map(|(key, effect)| Toleration { key: Some(key.to_owned()), value: None, effect: Some(effect), lasts: None })
+    .collect()
+}

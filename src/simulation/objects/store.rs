@@ -1,0 +1,88 @@
+//! All tables together.
+
+use std::sync::Arc;
+
+use super::meta::Meta;
+use super::node::{Lease, Node};
+use super::pod::Pod;
+use super::resources::RESOURCES;
+use super::service::{EndpointSlice, Service};
+use super::stored::{Event, Stored};
+use super::table::{Row, Table, Versions};
+use super::workload::{DaemonSet, Deployment, ReplicaSet};
+
+/// A Namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Namespace;
+
+/// Everything that the API server holds.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// The counters.
+    pub versions: Versions,
+    /// Namespaces.
+    pub namespaces: Table<Namespace>,
+    /// Nodes.
+    pub nodes: Table<Node>,
+    /// Pods; the row is the [`crate::simulation::fabric::PodId`].
+    pub pods: Table<Pod>,
+    /// Services.
+    pub services: Table<Service>,
+    /// Deployments.
+    pub deployments: Table<Deployment>,
+    /// ReplicaSets.
+    pub replica_sets: Table<ReplicaSet>,
+    /// DaemonSets.
+    pub daemon_sets: Table<DaemonSet>,
+    /// EndpointSlices.
+    pub slices: Table<EndpointSlice>,
+    /// Events.
+    pub events: Table<Event>,
+    /// Leases.
+    pub leases: Table<Lease>,
+    /// The resources kept as written, by index into [`RESOURCES`] (empty tables for the others).
+    pub stored: Vec<Table<Stored>>,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            versions: Versions::default(),
+            namespaces: Table::default(),
+            nodes: Table::default(),
+            pods: Table::default(),
+            services: Table::default(),
+            deployments: Table::default(),
+            replica_sets: Table::default(),
+            daemon_sets: Table::default(),
+            slices: Table::default(),
+            events: Table::default(),
+            leases: Table::default(),
+            stored: RESOURCES.iter().map(|_| Table::default()).collect(),
+        }
+    }
+}
+
+impl Store {
+    /// A pod that exists.
+    #[must_use]
+    pub fn pod(&self, pod: u32) -> Option<&Row<Pod>> {
+        self.pods.get(pod)
+    }
+
+    /// Changes a pod.
+    pub fn change_pod(&mut self, pod: u32, change: impl FnOnce(&mut Row<Pod>)) {
+        self.pods.update(&mut self.versions, pod, change);
+    }
+
+    /// Changes a node.
+    pub fn change_node(&mut self, node: u32, change: impl FnOnce(&mut Row<Node>)) {
+        self.nodes.update(&mut self.versions, node, change);
+    }
+}
+
+/// Metadata of a new object.
+#[must_use]
+pub fn named(namespace: &Arc<str>, name: impl Into<Arc<str>>) -> Meta {
+    Meta { name: name.into(), namespace: namespace.clone(), generation: 1, ..Meta::default() }
+}

@@ -1,0 +1,319 @@
+//! A pod template: what the user wrote, and what the simulation needs of it.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1 as core;
+use serde_json::Value;
+
+use super::quantity::{self, Amount};
+use super::selector::{Requirement, Selector};
+use crate::model::time::Span;
+use crate::simulation::api::Labels;
+
+/// What a pod is made from.
+#[derive(Clone, Debug)]
+pub struct PodTemplate {
+    /// `spec` as the user wrote it.
+    pub spec: Arc<Value>,
+    /// Labels of its pods.
+    pub labels: Arc<Labels>,
+    /// Annotations of its pods.
+    pub annotations: Arc<Labels>,
+    /// What it requests.
+    pub requests: Amount,
+    /// What scoring takes it to request.
+    pub scored: Amount,
+    /// Node labels it needs: `nodeSelector`.
+    pub node_selector: Vec<Requirement>,
+    /// Required node affinity: one of the terms must hold (when there are any).
+    pub node_terms: Option<Vec<Vec<Requirement>>>,
+    /// Preferred node affinity: weight and term.
+    pub preferred_node_terms: Vec<(i64, Vec<Requirement>)>,
+    /// Required pod affinity.
+    pub affinity: Vec<AffinityTerm>,
+    /// Required pod anti-affinity.
+    pub anti_affinity: Vec<AffinityTerm>,
+    /// Preferred pod affinity: weight (negative: anti-affinity) and term.
+    pub preferred_affinity: Vec<(i64, AffinityTerm)>,
+    /// Taints it tolerates.
+    pub tolerations: Vec<Toleration>,
+    /// Its priority.
+    pub priority: i32,
+    /// Whether it may preempt pods of lower priority.
+    pub preempts: bool,
+    /// `nodeName`, when the user set it.
+    pub node_name: Option<String>,
+    /// `terminationGracePeriodSeconds`.
+    pub grace: Span,
+    /// Whether it uses its node's network and address.
+    pub host_network: bool,
+    /// Its containers.
+    pub containers: Vec<Container>,
+}
+
+/// A container.
+#[derive(Clone, Debug)]
+pub struct Container {
+    /// Name.
+    pub name: String,
+    /// Image with tag.
+    pub image: Arc<str>,
+    /// Named and numbered ports.
+    pub ports: Vec<(Option<String>, u16)>,
+}
+
+/// A required or preferred pod (anti-)affinity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AffinityTerm {
+    /// Which pods.
+    pub selector: Selector,
+    /// In which namespaces; empty: the pod's own.
+    pub namespaces: Vec<String>,
+    /// The node label whose equal values make one place.
+    pub topology: String,
+}
+
+/// A taint on a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taint {
+    /// Key.
+    pub key: String,
+    /// Value; empty for none.
+    pub value: String,
+    /// Effect.
+    pub effect: Effect,
+}
+
+/// The effect of a taint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// New pods stay away.
+    NoSchedule,
+    /// New pods prefer other nodes.
+    PreferNoSchedule,
+    /// Pods are evicted, too.
+    NoExecute,
+}
+
+impl Effect {
+    /// As Kubernetes writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoSchedule => "NoSchedule",
+            Self::PreferNoSchedule => "PreferNoSchedule",
+            Self::NoExecute => "NoExecute",
+        }
+    }
+
+    /// From Kubernetes' word.
+    ///
+    /// # Errors
+    /// A fragment that names the effects.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "NoSchedule" => Ok(Self::NoSchedule),
+            "PreferNoSchedule" => Ok(Self::PreferNoSchedule),
+            "NoExecute" => Ok(Self::NoExecute),
+            _ => Err(format!("unknown taint effect `{text}`: expected NoSchedule, PreferNoSchedule or NoExecute")),
+        }
+    }
+}
+
+/// A toleration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toleration {
+    /// The key; `None`: every key.
+    pub key: Option<String>,
+    /// The value; `None`: every value.
+    pub value: Option<String>,
+    /// The effect; `None`: every effect.
+    pub effect: Option<Effect>,
+    /// How long a NoExecute taint is tolerated; `None`: for ever.
+    pub lasts: Option<Span>,
+}
+
+impl Toleration {
+    /// Whether it tolerates the taint (k8s.io/api core/v1 toleration.go `ToleratesTaint`).
+    #[must_use]
+    pub fn tolerates(&self, taint: &Taint) -> bool {
+        self.effect.is_none_or(|effect| effect == taint.effect)
+            && self.key.as_ref().is_none_or(|key| *key == taint.key)
+            && self.value.as_ref().is_none_or(|value| *value == taint.value)
+    }
+}
+
+/// What scoring assumes of a container that requests no CPU: 100m.
+/// Source: pkg/scheduler/util/pod_resources.go `DefaultMilliCPURequest`.
+const SCORED_CPU: u64 = 100;
+/// And no memory: 200 MiB. Source: the same, `DefaultMemoryRequest`.
+const SCORED_MEMORY: u64 = 200 * 1024 * 1024;
+
+/// `system-node-critical`. Source: pkg/apis/scheduling/types.go.
+pub const NODE_CRITICAL: i32 = 2_000_001_000;
+/// `system-cluster-critical`. Source: the same.
+pub const CLUSTER_CRITICAL: i32 = 2_000_000_000;
+
+impl PodTemplate {
+    /// From a template as the user wrote it.
+    ///
+    /// # Errors
+    /// Field path and what is wrong with it.
+    pub fn new(labels: Labels, annotations: Labels, spec: &core::PodSpec, written: Value) -> Result<Self, (String, String)> {
+        let mut template = Self {
+            spec: Arc::new(written),
+            labels: Arc::new(labels),
+            annotations: Arc::new(annotations),
+            requests: Amount::default(),
+            scored: Amount::default(),
+            node_selector: spec.node_selector.as_ref().map(|labels| Selector::labels(labels).0).unwrap_or_default(),
+            node_terms: None,
+            preferred_node_terms: Vec::new(),
+            affinity: Vec::new(),
+            anti_affinity: Vec::new(),
+            preferred_affinity: Vec::new(),
+            tolerations: tolerations(spec)?,
+            priority: priority(spec)?,
+            preempts: spec.preemption_policy.as_deref() != Some("Never"),
+            node_name: spec.node_name.clone(),
+            grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
+            host_network: spec.host_network.unwrap_or(false),
+            containers: Vec::new(),
+        };
+        if spec.containers.is_empty() {
+            return Err(("spec.containers".into(), "Required value".into()));
+        }
+        for (index, container) in spec.containers.iter().enumerate() {
+            template.add(container).map_err(|(field, why)| (format!("spec.containers[{index}].{field}"), why))?;
+        }
+        if let Some(affinity) = &spec.affinity {
+            template.add_affinity(affinity).map_err(|why| ("spec.affinity".to_owned(), why))?;
+        }
+        Ok(template)
+    }
+
+    fn add(&mut self, container: &core::Container) -> Result<(), (String, String)> {
+        let image = container.image.as_deref().unwrap_or("");
+        if image.is_empty() {
+            return Err(("image".into(), "Required value".into()));
+        }
+        let requests = container.resources.as_ref().and_then(|resources| {
+            // A limit without a request is a request (pkg/apis/core/v1/defaults.go `SetDefaults_Pod`).
+            let mut all = resources.limits.clone().unwrap_or_default();
+            all.extend(resources.requests.clone().unwrap_or_default());
+            (!all.is_empty()).then_some(all)
+        });
+        let amount = |name: &str, parse: fn(&str) -> Result<u64, String>| {
+            requests
+                .as_ref()
+                .and_then(|all| all.get(name))
+                .map(|quantity| parse(&quantity.0).map_err(|why| (format!("resources.requests.{name}"), why)))
+                .transpose()
+        };
+        let (cpu, memory) = (amount("cpu", quantity::milli)?, amount("memory", quantity::units)?);
+        self.requests = self.requests.plus(Amount { cpu_milli: cpu.unwrap_or(0), memory: memory.unwrap_or(0) });
+        self.scored = self
+            .scored
+            .plus(Amount { cpu_milli: cpu.unwrap_or(SCORED_CPU), memory: memory.unwrap_or(SCORED_MEMORY) });
+        let mut ports = Vec::new();
+        for port in container.ports.iter().flatten() {
+            let number = u16::try_from(port.container_port)
+                .ok()
+                .filter(|&number| number > 0)
+                .ok_or_else(|| ("ports.containerPort".to_owned(), "must be between 1 and 65535, inclusive".to_owned()))?;
+            ports.push((port.name.clone(), number));
+        }
+        self.containers.push(Container { name: container.name.clone(), image: image.into(), ports });
+        Ok(())
+    }
+
+    fn add_affinity(&mut self, affinity: &core::Affinity) -> Result<(), String> {
+        if let Some(node) = &affinity.node_affinity {
+            if let Some(required) = &node.required_during_scheduling_ignored_during_execution {
+                self.node_terms = Some(required.node_selector_terms.iter().map(node_term).collect::<Result<_, _>>()?);
+            }
+            for preferred in node.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
+                self.preferred_node_terms.push((i64::from(preferred.weight), node_term(&preferred.preference)?));
+            }
+        }
+        if let Some(pods) = &affinity.pod_affinity {
+            for term in pods.required_during_scheduling_ignored_during_execution.iter().flatten() {
+                self.affinity.push(AffinityTerm::new(term)?);
+            }
+            for preferred in pods.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
+                self.preferred_affinity
+                    .push((i64::from(preferred.weight), AffinityTerm::new(&preferred.pod_affinity_term)?));
+            }
+        }
+        if let Some(pods) = &affinity.pod_anti_affinity {
+            for term in pods.required_during_scheduling_ignored_during_execution.iter().flatten() {
+                self.anti_affinity.push(AffinityTerm::new(term)?);
+            }
+            for preferred in pods.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
+                self.preferred_affinity
+                    .push((-i64::from(preferred.weight), AffinityTerm::new(&preferred.pod_affinity_term)?));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AffinityTerm {
+    fn new(term: &core::PodAffinityTerm) -> Result<Self, String> {
+        if term.topology_key.is_empty() {
+            return Err("topologyKey: Required value: can not be empty".into());
+        }
+        Ok(Self {
+            // A null selector matches no pods, an empty one all (k8s.io/api core/v1 PodAffinityTerm).
+            selector: match &term.label_selector {
+                Some(selector) => Selector::new(selector)?,
+                None => Selector(vec![Requirement::new("", "Exists", &[])?]),
+            },
+            namespaces: term.namespaces.clone().unwrap_or_default(),
+            topology: term.topology_key.clone(),
+        })
+    }
+}
+
+fn node_term(term: &core::NodeSelectorTerm) -> Result<Vec<Requirement>, String> {
+    let mut all = Vec::new();
+    for expression in term.match_expressions.iter().flatten() {
+        all.push(Requirement::new(&expression.key, &expression.operator, &expression.values.clone().unwrap_or_default())?);
+    }
+    for field in term.match_fields.iter().flatten() {
+        if field.key != "metadata.name" {
+            return Err(format!("matchFields key `{}`: only metadata.name is supported", field.key));
+        }
+        all.push(Requirement::new("metadata.name", &field.operator, &field.values.clone().unwrap_or_default())?);
+    }
+    Ok(all)
+}
+
+fn tolerations(spec: &core::PodSpec) -> Result<Vec<Toleration>, (String, String)> {
+    let mut all = Vec::new();
+    for toleration in spec.tolerations.iter().flatten() {
+        let effect = match toleration.effect.as_deref() {
+            None | Some("") => None,
+            Some(effect) => Some(Effect::parse(effect).map_err(|why| ("spec.tolerations.effect".to_owned(), why))?),
+        };
+        let exists = toleration.operator.as_deref() == Some("Exists");
+        all.push(Toleration {
+            key: toleration.key.clone().filter(|key| !key.is_empty()),
+            value: (!exists).then(|| toleration.value.clone().unwrap_or_default()),
+            effect,
+            lasts: toleration.toleration_seconds.map(|n| Span::secs(u64::try_from(n).unwrap_or(0))),
+        });
+    }
+    Ok(all)
+}
+
+fn priority(spec: &core::PodSpec) -> Result<i32, (String, String)> {
+    match spec.priority_class_name.as_deref() {
+        None | Some("") => Ok(spec.priority.unwrap_or(0)),
+        Some("system-node-critical") => Ok(NODE_CRITICAL),
+        Some("system-cluster-critical") => Ok(CLUSTER_CRITICAL),
+        Some(other) => spec
+            .priority
+            .ok_or_else(|| ("spec.priorityClassName".to_owned(), format!("no PriorityClass with name {other} was found"))),
+    }
+}

@@ -1,0 +1,256 @@
+//! Classes of pods that look the same to each other's affinity, and how many of them each topology domain has.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::count::Counts;
+use super::topology::{Key, NODE, Topologies};
+use super::{Booked, Scheduler};
+use crate::simulation::api::Labels;
+use crate::simulation::fabric::PodId;
+use crate::simulation::objects::selector::Selector;
+use crate::simulation::objects::template::{AffinityTerm, PodTemplate};
+
+/// A class, by order of appearance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClassId(u32);
+
+/// A term, by order of appearance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TermId(u32);
+
+/// How much a pod whose required affinity an incoming pod matches attracts it.
+/// Source: pkg/scheduler/apis/config/v1/defaults.go `SetDefaults_InterPodAffinityArgs`, HardPodAffinityWeight.
+const REQUIRED_WEIGHT: i32 = 1;
+
+/// Pods with the same namespace, labels and affinity.
+#[derive(Clone, Debug)]
+pub(super) struct Class {
+    pub(super) namespace: Arc<str>,
+    labels: Arc<Labels>,
+    affinity: Vec<AffinityTerm>,
+    anti_affinity: Vec<AffinityTerm>,
+    preferred: Vec<(i64, AffinityTerm)>,
+    /// Pods of its own kind, per node; `None` without labels.
+    pub(super) spread: Option<TermId>,
+    /// Its required affinity: each term counts the pods that match all of them.
+    pub(super) seeks: Vec<TermId>,
+    /// Whether it matches its own required affinity.
+    pub(super) seeks_itself: bool,
+    /// Its required anti-affinity.
+    pub(super) avoids: Vec<TermId>,
+    /// Its preferred terms; a negative weight is anti-affinity.
+    pub(super) prefers: Vec<(i32, TermId)>,
+    /// How strongly its pods attract others: preferred terms, and required ones by a fixed weight.
+    attracts: Vec<(i32, TermId)>,
+    /// All terms, its own or others', that match it.
+    matched: Vec<TermId>,
+    pods: u32,
+}
+
+/// Namespaces and labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Matcher {
+    namespaces: Vec<String>,
+    selector: Selector,
+}
+
+/// Pods that match, per domain of one topology key.
+#[derive(Clone, Debug)]
+pub(super) struct Term {
+    /// All must match.
+    matchers: Vec<Matcher>,
+    pub(super) key: Key,
+    /// Whether pods that are leaving do not count.
+    live_only: bool,
+    /// Pods that match it.
+    pub(super) present: Counts,
+    /// Whether any class has it as required anti-affinity, and the pods that do.
+    pub(super) repels: Option<Counts>,
+    /// Whether any class attracts by it, and the weights of the pods that do.
+    pub(super) attracts: Option<Counts>,
+}
+
+/// All classes and terms.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Classes {
+    classes: Vec<Class>,
+    terms: Vec<Term>,
+    index: BTreeMap<Arc<str>, BTreeMap<Arc<Labels>, Vec<ClassId>>>,
+}
+
+impl Matcher {
+    fn new(term: &AffinityTerm, own: &str) -> Self {
+        let namespaces = if term.namespaces.is_empty() { vec![own.to_owned()] } else { term.namespaces.clone() };
+        Self { namespaces, selector: term.selector.clone() }
+    }
+
+    fn matches(&self, namespace: &str, labels: &Labels) -> bool {
+        self.namespaces.iter().any(|name| name == namespace) && self.selector.matches(labels)
+    }
+}
+
+impl Term {
+    fn matches(&self, namespace: &str, labels: &Labels) -> bool {
+        self.matchers.iter().all(|matcher| matcher.matches(namespace, labels))
+    }
+}
+
+impl Classes {
+    #[inline]
+    pub(super) fn class(&self, class: ClassId) -> &Class {
+        &self.classes[class.0 as usize]
+    }
+
+    #[inline]
+    pub(super) fn term(&self, term: TermId) -> &Term {
+        &self.terms[term.0 as usize]
+    }
+
+    /// The terms of existing classes' required anti-affinity that match pods of this class.
+    pub(super) fn repelling(&self, class: ClassId) -> impl Iterator<Item = TermId> {
+        self.class(class).matched.iter().copied().filter(|&term| self.term(term).repels.is_some())
+    }
+
+    /// The terms by which pods of existing classes attract pods of this class.
+    pub(super) fn attracting(&self, class: ClassId) -> impl Iterator<Item = TermId> {
+        self.class(class).matched.iter().copied().filter(|&term| self.term(term).attracts.is_some())
+    }
+
+    fn find(&self, namespace: &str, template: &PodTemplate) -> Option<ClassId> {
+        self.index.get(namespace)?.get(&*template.labels)?.iter().copied().find(|&class| {
+            let class = self.class(class);
+            class.affinity == template.affinity
+                && class.anti_affinity == template.anti_affinity
+                && class.preferred == template.preferred_affinity
+        })
+    }
+
+    /// Counts a pod of this class on a node, or takes it out.
+    pub(super) fn count(&mut self, class: ClassId, slot: u32, topologies: &Topologies, live: bool, sign: i32) {
+        let Self { classes, terms, .. } = self;
+        let class = &mut classes[class.0 as usize];
+        class.pods = class.pods.saturating_add_signed(sign);
+        for &term in &class.matched {
+            let term = &mut terms[term.0 as usize];
+            if live || !term.live_only {
+                term.present.add(topologies.domain(term.key, slot), sign);
+            }
+        }
+        for &term in &class.avoids {
+            let term = &mut terms[term.0 as usize];
+            term.repels.get_or_insert_default().add(topologies.domain(term.key, slot), sign);
+        }
+        for &(weight, term) in &class.attracts {
+            let term = &mut terms[term.0 as usize];
+            term.attracts.get_or_insert_default().add(topologies.domain(term.key, slot), sign * weight);
+        }
+    }
+}
+
+impl Scheduler {
+    /// The class of a template's pods, which may be new.
+    pub(super) fn class(&mut self, namespace: &Arc<str>, template: &PodTemplate) -> ClassId {
+        if let Some(class) = self.classes.find(namespace, template) {
+            return class;
+        }
+        let all: Vec<Matcher> = template.affinity.iter().map(|term| Matcher::new(term, namespace)).collect();
+        let mut class = Class {
+            namespace: Arc::clone(namespace),
+            labels: Arc::clone(&template.labels),
+            affinity: template.affinity.clone(),
+            anti_affinity: template.anti_affinity.clone(),
+            preferred: template.preferred_affinity.clone(),
+            spread: None,
+            seeks: Vec::new(),
+            seeks_itself: all.iter().all(|matcher| matcher.matches(namespace, &template.labels)),
+            avoids: Vec::new(),
+            prefers: Vec::new(),
+            attracts: Vec::new(),
+            matched: Vec::new(),
+            pods: 0,
+        };
+        if !template.labels.is_empty() {
+            // The selector of a pod's ReplicaSet holds its pod-template-hash, and its Services select a subset of its
+            // labels (pkg/scheduler/framework/plugins/helper/spread.go `DefaultSelector`): its labels, all of them.
+            let matcher = Matcher { namespaces: vec![namespace.to_string()], selector: Selector::labels(&template.labels) };
+            class.spread = Some(self.intern(vec![matcher], NODE, true));
+        }
+        for term in &template.affinity {
+            let key = self.key(&term.topology);
+            class.seeks.push(self.intern(all.clone(), key, false));
+            let single = self.intern(vec![Matcher::new(term, namespace)], key, false);
+            class.attracts.push((REQUIRED_WEIGHT, single));
+            self.term_mut(single).attracts.get_or_insert_default();
+        }
+        for term in &template.anti_affinity {
+            let key = self.key(&term.topology);
+            let id = self.intern(vec![Matcher::new(term, namespace)], key, false);
+            class.avoids.push(id);
+            self.term_mut(id).repels.get_or_insert_default();
+        }
+        for (weight, term) in &template.preferred_affinity {
+            let key = self.key(&term.topology);
+            let id = self.intern(vec![Matcher::new(term, namespace)], key, false);
+            let weight = i32::try_from(*weight).unwrap_or(0);
+            class.prefers.push((weight, id));
+            class.attracts.push((weight, id));
+            self.term_mut(id).attracts.get_or_insert_default();
+        }
+        let id = ClassId(self.classes.classes.len() as u32);
+        for (index, term) in self.classes.terms.iter().enumerate() {
+            if term.matches(namespace, &template.labels) {
+                class.matched.push(TermId(index as u32));
+            }
+        }
+        self.classes.classes.push(class);
+        let by_labels = self.classes.index.entry(Arc::clone(namespace)).or_default();
+        by_labels.entry(Arc::clone(&template.labels)).or_default().push(id);
+        id
+    }
+
+    fn key(&mut self, label: &str) -> Key {
+        self.topologies.key(label, self.nodes.labels())
+    }
+
+    fn term_mut(&mut self, term: TermId) -> &mut Term {
+        &mut self.classes.terms[term.0 as usize]
+    }
+
+    /// The term with these matchers, which may be new: then the pods that match it are counted.
+    fn intern(&mut self, matchers: Vec<Matcher>, key: Key, live_only: bool) -> TermId {
+        let known = |term: &Term| term.key == key && term.live_only == live_only && term.matchers == matchers;
+        if let Some(index) = self.classes.terms.iter().position(known) {
+            return TermId(index as u32);
+        }
+        let id = TermId(self.classes.terms.len() as u32);
+        let mut term = Term { matchers, key, live_only, present: Counts::default(), repels: None, attracts: None };
+        let mut matched = Vec::with_capacity(self.classes.classes.len());
+        let mut populated = false;
+        for class in &mut self.classes.classes {
+            let matches = term.matches(&class.namespace, &class.labels);
+            matched.push(matches);
+            if matches {
+                class.matched.push(id);
+                populated |= class.pods > 0;
+            }
+        }
+        if populated {
+            for booked in self.pods.values() {
+                if matched[booked.class.0 as usize]
+                    && (booked.leaving.is_none() || !live_only)
+                    && let Some(slot) = self.nodes.slot(booked.machine)
+                {
+                    term.present.add(self.topologies.domain(key, slot), 1);
+                }
+            }
+        }
+        self.classes.terms.push(term);
+        id
+    }
+
+    /// The booked pod.
+    pub(super) fn booked(&self, pod: PodId) -> Option<&Booked> {
+        self.pods.get(&pod)
+    }
+}

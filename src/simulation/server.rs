@@ -1,0 +1,550 @@
+//! The world as an API server's store: reads, commands and what they set off.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource};
+use super::event::Event;
+use super::fabric::ServiceId;
+use super::objects::meta::Meta;
+use super::objects::resources::{self, FIRST_STORED, RESOURCES};
+use super::objects::service::EndpointSlice;
+use super::objects::store::named;
+use super::objects::table::{Change, Row, Table};
+use super::objects::{parse, unmodelled};
+use super::world::World;
+use crate::model::history::What;
+use crate::model::time::Span;
+
+/// Runs an expression on the table of a resource.
+macro_rules! with_table {
+    ($store:expr, $resource:expr, $table:ident => $do:expr) => {
+        match $resource.plural {
+            "namespaces" => { let $table = &$store.namespaces; $do }
+            "nodes" => { let $table = &$store.nodes; $do }
+            "pods" => { let $table = &$store.pods; $do }
+            "services" => { let $table = &$store.services; $do }
+            "deployments" => { let $table = &$store.deployments; $do }
+            "replicasets" => { let $table = &$store.replica_sets; $do }
+            "daemonsets" => { let $table = &$store.daemon_sets; $do }
+            "endpointslices" => { let $table = &$store.slices; $do }
+            "events" => { let $table = &$store.events; $do }
+            "leases" => { let $table = &$store.leases; $do }
+            _ => { let $table = &$store.stored[resources::index($resource).unwrap_or(FIRST_STORED)]; $do }
+        }
+    };
+}
+
+fn object<T>(resource: &'static Resource, row: &Arc<Row<T>>) -> ApiObject
+where
+    Row<T>: Project + 'static,
+{
+    ApiObject {
+        resource,
+        version: row.meta.version,
+        namespace: resource.namespaced.then(|| row.meta.namespace.clone()),
+        name: row.meta.name.clone(),
+        labels: row.meta.labels.clone(),
+        body: row.clone(),
+    }
+}
+
+fn change<T>(resource: &'static Resource, change: &Change<T>) -> ApiChange
+where
+    Row<T>: Project + 'static,
+{
+    ApiChange {
+        version: change.version,
+        object: object(resource, &change.row),
+        before: change.before.as_ref().map(|row| object(resource, row)),
+        deleted: change.deleted,
+    }
+}
+
+fn find<T: Clone>(table: &Table<T>, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Option<ApiObject>
+where
+    Row<T>: Project + 'static,
+{
+    let row = table.find(if resource.namespaced { namespace? } else { "" }, name)?;
+    table.shared(row).map(|row| object(resource, row))
+}
+
+/// A resource's plural name with its group, as errors write it.
+fn qualified(resource: &Resource, name: &str) -> String {
+    if resource.group.is_empty() { name.to_owned() } else { format!("{name}.{}", resource.group) }
+}
+
+fn missing(resource: &Resource, name: &str) -> ApiError {
+    ApiError::NotFound { plural: qualified(resource, resource.plural), name: name.to_owned() }
+}
+
+fn conflict(resource: &Resource, name: &str, why: &str) -> ApiError {
+    ApiError::Conflict { plural: qualified(resource, resource.plural), name: name.to_owned(), why: why.to_owned() }
+}
+
+/// The namespace and name in an object's metadata.
+fn identity(resource: &Resource, object: &Value) -> (String, String) {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+    (if resource.namespaced { text("namespace") } else { String::new() }, text("name"))
+}
+
+impl ApiStore for World {
+    fn resources(&self) -> &'static [Resource] {
+        &RESOURCES
+    }
+
+    fn version(&self) -> u64 {
+        self.store.versions.current()
+    }
+
+    fn get(&self, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Option<ApiObject> {
+        with_table!(self.store, resource, table => find(table, resource, namespace, name))
+    }
+
+    fn list(&self, resource: &'static Resource, namespace: Option<&str>) -> Vec<ApiObject> {
+        with_table!(self.store, resource, table => table.by_name(namespace).map(|(_, row)| object(resource, row)).collect())
+    }
+
+    fn changes(&self, resource: &'static Resource, after: u64) -> Result<Vec<ApiChange>, Expired> {
+        with_table!(self.store, resource, table => Ok(table.changes(after)?.map(|it| change(resource, it)).collect()))
+    }
+
+    fn create(&mut self, resource: &'static Resource, mut object: Value, dry_run: bool) -> Result<ApiObject, ApiError> {
+        let (namespace, mut name) = identity(resource, &object);
+        if name.is_empty()
+            && let Some(base) = object["metadata"]["generateName"].as_str()
+        {
+            name = format!("{base}{}", self.suffix());
+            object["metadata"]["name"] = json!(name);
+        }
+        if resource.namespaced {
+            match self.store.namespaces.find("", &namespace).and_then(|row| self.store.namespaces.get(row)) {
+                None => return Err(ApiError::NotFound { plural: "namespaces".to_owned(), name: namespace }),
+                Some(row) if row.meta.deletion.is_some() => {
+                    return Err(ApiError::Forbidden(format!(
+                        "unable to create new content in namespace {namespace} because it is being terminated"
+                    )));
+                }
+                Some(_) => {}
+            }
+        }
+        if self.get(resource, Some(&namespace), &name).is_some() {
+            return Err(ApiError::AlreadyExists { plural: qualified(resource, resource.plural), name });
+        }
+        if dry_run {
+            let mut trial = self.clone();
+            return trial.create(resource, object, false);
+        }
+        self.not_modelled.extend(unmodelled::unmodelled(resource.kind, &name, &object));
+        self.insert(resource, &object)?;
+        self.get(resource, Some(&namespace), &name).ok_or_else(|| missing(resource, &name))
+    }
+
+    fn replace(&mut self, resource: &'static Resource, object: Value, part: Part, dry_run: bool) -> Result<ApiObject, ApiError> {
+        let (namespace, name) = identity(resource, &object);
+        let Some(stored) = self.get(resource, Some(&namespace), &name) else { return Err(missing(resource, &name)) };
+        if let Some(wanted) = object["metadata"]["resourceVersion"].as_str().filter(|version| !version.is_empty())
+            && wanted != stored.version.to_string()
+        {
+            return Err(conflict(
+                resource,
+                &name,
+                "the object has been modified; please apply your changes to the latest version and try again",
+            ));
+        }
+        if dry_run {
+            let mut trial = self.clone();
+            return trial.replace(resource, object, part, false);
+        }
+        self.update(resource, &namespace, &name, &object, part)?;
+        self.get(resource, Some(&namespace), &name).ok_or_else(|| missing(resource, &name))
+    }
+
+    fn delete(
+        &mut self,
+        resource: &'static Resource,
+        namespace: Option<&str>,
+        name: &str,
+        options: &DeleteOptions,
+    ) -> Result<(ApiObject, bool), ApiError> {
+        let Some(stored) = self.get(resource, namespace, name) else { return Err(missing(resource, name)) };
+        let shown = stored.body.project();
+        let differs = |wanted: Option<&String>, field: &str| {
+            wanted.is_some_and(|wanted| shown["metadata"][field].as_str() != Some(wanted))
+        };
+        if differs(options.uid.as_ref(), "uid") || differs(options.version.as_ref(), "resourceVersion") {
+            return Err(conflict(resource, name, "Precondition failed"));
+        }
+        self.remove(resource, namespace.unwrap_or_default(), name, options);
+        match self.get(resource, namespace, name) {
+            Some(left) => Ok((left, false)),
+            None => Ok((stored, true)),
+        }
+    }
+
+    fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>> {
+        let row = self.store.pods.find(namespace, pod)?;
+        Some(self.logs.get(&row).map(|lines| lines.iter().cloned().collect()).unwrap_or_default())
+    }
+}
+
+impl World {
+    fn stamped(&self, mut meta: Meta) -> Meta {
+        meta.created = self.now;
+        meta.generation = 1;
+        meta
+    }
+
+    fn insert(&mut self, resource: &'static Resource, object: &Value) -> Result<(), ApiError> {
+        let now = self.now;
+        match resource.plural {
+            "namespaces" => {
+                let (meta, body) = parse::namespace(object)?;
+                let meta = self.stamped(meta);
+                self.store.namespaces.insert(&mut self.store.versions, meta, body);
+            }
+            "pods" => {
+                let (meta, body) = parse::pod(object)?;
+                let meta = self.stamped(meta);
+                self.insert_pod(meta, body);
+            }
+            "deployments" => {
+                let (meta, body) = parse::deployment(object)?;
+                let meta = self.stamped(meta);
+                let row = self.store.deployments.insert(&mut self.store.versions, meta, body);
+                self.deployment_changed(row);
+            }
+            "replicasets" => {
+                let (meta, body) = parse::replica_set(object)?;
+                let meta = self.stamped(meta);
+                let row = self.store.replica_sets.insert(&mut self.store.versions, meta, body);
+                self.replica_set_changed(row);
+            }
+            "daemonsets" => {
+                let (meta, body) = parse::daemon_set(object)?;
+                let meta = self.stamped(meta);
+                self.store.daemon_sets.insert(&mut self.store.versions, meta, body);
+                self.daemon_sets_changed();
+            }
+            "services" => self.insert_service(object)?,
+            "events" => {
+                let (meta, body) = parse::event(object)?;
+                let meta = self.stamped(meta);
+                self.store.events.insert(&mut self.store.versions, meta, body);
+            }
+            "leases" => {
+                let (meta, mut body) = parse::lease(object)?;
+                body.renewed = now;
+                let meta = self.stamped(meta);
+                self.store.leases.insert(&mut self.store.versions, meta, body);
+            }
+            "nodes" | "endpointslices" => {
+                return Err(ApiError::Forbidden(format!(
+                    "{} are made by the embedded cluster itself: change its profile instead",
+                    resource.plural
+                )));
+            }
+            _ => {
+                let (meta, body) = parse::stored(resource, object)?;
+                let meta = self.stamped(meta);
+                let index = resources::index(resource).unwrap_or(FIRST_STORED);
+                self.store.stored[index].insert(&mut self.store.versions, meta, body);
+            }
+        }
+        Ok(())
+    }
+
+    fn insert_service(&mut self, object: &Value) -> Result<(), ApiError> {
+        let (meta, mut body) = parse::service(object)?;
+        let meta = self.stamped(meta);
+        let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
+        let id = ServiceId(self.fabric.services.len() as u32);
+        self.fabric.services.push((namespace.clone(), name.clone()));
+        body.id = id;
+        let mut spec = (*body.spec).clone();
+        // The kind default service subnet 10.96.0.0/16.
+        let address = Ipv4Addr::from(0x0a60_0000 + 10 + id.0);
+        if spec["clusterIP"].is_null() && spec["type"] != "ExternalName" {
+            spec["clusterIP"] = json!(address.to_string());
+            spec["clusterIPs"] = json!([address.to_string()]);
+        }
+        if matches!(spec["type"].as_str(), Some("NodePort" | "LoadBalancer")) {
+            for (index, port) in spec["ports"].as_array_mut().into_iter().flatten().enumerate() {
+                if port["nodePort"].is_null() {
+                    port["nodePort"] = json!(30_100 + id.0 * 8 + index as u32);
+                }
+            }
+        }
+        let ports: Vec<Value> = spec["ports"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|port| {
+                let target = if port["targetPort"].is_number() { &port["targetPort"] } else { &port["port"] };
+                json!({ "name": port["name"].as_str().unwrap_or(""), "port": target, "protocol": port["protocol"].as_str().unwrap_or("TCP") })
+            })
+            .collect();
+        body.spec = Arc::new(spec);
+        let slice = Meta {
+            created: self.now,
+            labels: Arc::new([("kubernetes.io/service-name".to_owned(), name.to_string())].into()),
+            ..named(&namespace, format!("{name}-{}", self.suffix()))
+        };
+        let slice = EndpointSlice { service: name, ports: Arc::new(Value::Array(ports)), endpoints: Vec::new() }
+            .stored_as(slice, self);
+        body.slice = Some(slice);
+        let row = self.store.services.insert(&mut self.store.versions, meta, body);
+        self.service_changed(row);
+        Ok(())
+    }
+
+    fn update(&mut self, resource: &'static Resource, namespace: &str, name: &str, object: &Value, part: Part) -> Result<(), ApiError> {
+        let space = if resource.namespaced { namespace } else { "" };
+        if part == Part::Status {
+            // Controllers own the status of what the simulation models; a written one is accepted and not kept.
+            return Ok(());
+        }
+        match resource.plural {
+            "deployments" => {
+                let (meta, body) = parse::deployment(object)?;
+                let Some(row) = self.store.deployments.find(space, name) else { return Ok(()) };
+                let Some(old) = self.store.deployments.get(row) else { return Ok(()) };
+                parse::check_update_deployment(old, &body)?;
+                let same = old.body.spec == body.spec;
+                let status = old.body.status;
+                self.not_modelled.extend(unmodelled::unmodelled(resource.kind, name, object));
+                self.store.deployments.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    it.body = body;
+                    it.body.status = status;
+                    it.meta.generation += u64::from(!same);
+                });
+                self.deployment_changed(row);
+            }
+            "replicasets" => {
+                let (meta, body) = parse::replica_set(object)?;
+                let Some(row) = self.store.replica_sets.find(space, name) else { return Ok(()) };
+                self.store.replica_sets.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    it.body.replicas = body.replicas;
+                    it.meta.generation += 1;
+                });
+                self.replica_set_changed(row);
+            }
+            "daemonsets" => {
+                let (meta, body) = parse::daemon_set(object)?;
+                let Some(row) = self.store.daemon_sets.find(space, name) else { return Ok(()) };
+                self.store.daemon_sets.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    let status = it.body.status;
+                    it.body = body;
+                    it.body.status = status;
+                    it.meta.generation += 1;
+                });
+                self.daemon_sets_changed();
+            }
+            "pods" => {
+                let (meta, body) = parse::pod(object)?;
+                let Some(row) = self.store.pods.find(space, name) else { return Ok(()) };
+                if let Some(old) = self.store.pod(row) {
+                    parse::check_update_pod(old, &body)?;
+                }
+                self.pod_changed(row);
+                self.store.change_pod(row, |it| take_meta(&mut it.meta, &meta));
+                self.pod_changed(row);
+            }
+            "services" => {
+                let (meta, body) = parse::service(object)?;
+                let Some(row) = self.store.services.find(space, name) else { return Ok(()) };
+                if let Some(old) = self.store.services.get(row) {
+                    parse::check_update_service(old, &body)?;
+                }
+                self.store.services.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    it.body.selector = body.selector;
+                    it.body.spec = keep_addresses(&it.body.spec, &body.spec);
+                });
+                self.service_changed(row);
+            }
+            "nodes" => self.update_node(name, object)?,
+            "namespaces" => {
+                let (meta, _) = parse::namespace(object)?;
+                let Some(row) = self.store.namespaces.find("", name) else { return Ok(()) };
+                self.store.namespaces.update(&mut self.store.versions, row, |it| take_meta(&mut it.meta, &meta));
+            }
+            "leases" => {
+                let (meta, body) = parse::lease(object)?;
+                let Some(row) = self.store.leases.find(space, name) else { return Ok(()) };
+                self.store.leases.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    it.body = body;
+                });
+            }
+            "endpointslices" | "events" => {
+                return Err(ApiError::Forbidden(format!("{} cannot be changed on the embedded cluster", resource.plural)));
+            }
+            _ => {
+                let (meta, body) = parse::stored(resource, object)?;
+                let index = resources::index(resource).unwrap_or(FIRST_STORED);
+                let table = &mut self.store.stored[index];
+                let Some(row) = table.find(space, name) else { return Ok(()) };
+                table.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    it.body = body;
+                    it.meta.generation += 1;
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A node's labels, taints and cordon.
+    fn update_node(&mut self, name: &str, object: &Value) -> Result<(), ApiError> {
+        let (meta, taints, unschedulable) = parse::node(object)?;
+        let Some(row) = self.store.nodes.find("", name) else { return Ok(()) };
+        self.store.change_node(row, |it| {
+            take_meta(&mut it.meta, &meta);
+            it.body.taints = taints;
+            it.body.unschedulable = unschedulable;
+        });
+        self.node_changed(row);
+        self.room_appeared();
+        Ok(())
+    }
+
+    fn remove(&mut self, resource: &'static Resource, namespace: &str, name: &str, options: &DeleteOptions) {
+        let space = if resource.namespaced { namespace } else { "" };
+        let store = &mut self.store;
+        match resource.plural {
+            "pods" => {
+                if let Some(row) = store.pods.find(space, name) {
+                    self.delete_pod(row, "user", options.grace.map(Span::secs));
+                }
+            }
+            "nodes" => {
+                if let Some(row) = store.nodes.find("", name) {
+                    self.delete_node(row, "user");
+                }
+            }
+            "deployments" => {
+                let row = store.deployments.find(space, name);
+                if let Some(gone) = row.and_then(|row| store.deployments.remove(&mut store.versions, row)) {
+                    self.orphan_or_collect(gone.meta.uid, options.orphan);
+                }
+            }
+            "replicasets" => {
+                let row = store.replica_sets.find(space, name);
+                if let Some(gone) = row.and_then(|row| store.replica_sets.remove(&mut store.versions, row)) {
+                    if let Some(owner) = &gone.meta.owner
+                        && let (Some(row), Some(sets)) = (row, self.owned.get_mut(&owner.uid))
+                    {
+                        sets.remove(&row);
+                        let owner = owner.row;
+                        self.deployment_changed(owner);
+                    }
+                    self.orphan_or_collect(gone.meta.uid, options.orphan);
+                }
+            }
+            "daemonsets" => {
+                let row = store.daemon_sets.find(space, name);
+                if let Some(gone) = row.and_then(|row| store.daemon_sets.remove(&mut store.versions, row)) {
+                    self.orphan_or_collect(gone.meta.uid, options.orphan);
+                }
+            }
+            "services" => {
+                let row = store.services.find(space, name);
+                if let Some(gone) = row.and_then(|row| store.services.remove(&mut store.versions, row)) {
+                    if let Some(slice) = gone.body.slice {
+                        store.slices.remove(&mut store.versions, slice);
+                    }
+                    let id = gone.body.id;
+                    // The name means nothing any more; a new Service of the name gets a new number.
+                    self.fabric.services[id.0 as usize].1 = "".into();
+                    self.propagate(id, Arc::from([]));
+                }
+            }
+            "namespaces" => self.remove_namespace(name),
+            "leases" => {
+                if let Some(row) = store.leases.find(space, name) {
+                    store.leases.remove(&mut store.versions, row);
+                }
+            }
+            "events" => {
+                if let Some(row) = store.events.find(space, name) {
+                    store.events.remove(&mut store.versions, row);
+                }
+            }
+            "endpointslices" => {
+                if let Some(row) = store.slices.find(space, name) {
+                    store.slices.update(&mut store.versions, row, |slice| slice.body.endpoints.clear());
+                    // The controller makes it anew.
+                    let service = store.slices.get(row).map(|slice| slice.body.service.clone());
+                    if let Some(row) = service.and_then(|service| self.store.services.find(space, &service)) {
+                        self.service_changed(row);
+                    }
+                }
+            }
+            _ => {
+                let table = &mut store.stored[resources::index(resource).unwrap_or(FIRST_STORED)];
+                if let Some(row) = table.find(space, name) {
+                    table.remove(&mut store.versions, row);
+                }
+            }
+        }
+    }
+
+    fn orphan_or_collect(&mut self, uid: u64, orphan: bool) {
+        if orphan {
+            self.owned.remove(&uid);
+        } else {
+            self.owner_removed(uid);
+        }
+    }
+
+    /// Deletes a namespace and all that is in it. Its pods end gracefully; the namespace's object goes at once, so that its name
+    /// is free when the call returns (Kubernetes keeps it as Terminating until the last pod is gone).
+    fn remove_namespace(&mut self, name: &str) {
+        for resource in RESOURCES.iter().filter(|resource| resource.namespaced && resource.plural != "endpointslices") {
+            let names: Vec<Arc<str>> = self.list(resource, Some(name)).into_iter().map(|it| it.name).collect();
+            for object in names {
+                self.remove(resource, name, &object, &DeleteOptions::default());
+            }
+        }
+        if let Some(row) = self.store.namespaces.find("", name) {
+            self.store.namespaces.remove(&mut self.store.versions, row);
+        }
+        self.note(What::Note { text: format!("namespace {name} deleted") });
+        self.after(Span::ZERO, Event::DaemonSets);
+    }
+}
+
+impl EndpointSlice {
+    fn stored_as(self, meta: Meta, world: &mut World) -> u32 {
+        world.store.slices.insert(&mut world.store.versions, meta, self)
+    }
+}
+
+/// What a user may change of an object's metadata.
+fn take_meta(meta: &mut Meta, new: &Meta) {
+    meta.labels = new.labels.clone();
+    meta.annotations = new.annotations.clone();
+    meta.finalizers.clone_from(&new.finalizers);
+}
+
+/// A service's new specification with the address and node ports that the old one was given.
+fn keep_addresses(old: &Value, new: &Value) -> Arc<Value> {
+    let mut spec = new.clone();
+    for field in ["clusterIP", "clusterIPs"] {
+        if spec[field].is_null() && !old[field].is_null() {
+            spec[field] = old[field].clone();
+        }
+    }
+    for (index, port) in spec["ports"].as_array_mut().into_iter().flatten().enumerate() {
+        if port["nodePort"].is_null() && !old["ports"][index]["nodePort"].is_null() {
+            port["nodePort"] = old["ports"][index]["nodePort"].clone();
+        }
+    }
+    Arc::new(spec)
+}

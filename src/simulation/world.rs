@@ -1,0 +1,327 @@
+//! The world: all of a cluster's state as plain data, moved by events.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::control::autoscaler::AutoscalerState;
+use super::control::node_lifecycle::NodeLifecycle;
+use super::control::pod_gc::PodGc;
+use super::control::scaling_group::Group;
+use super::control::scheduling::Pending;
+use super::event::Event;
+use super::fabric::Fabric;
+use super::kubelet::Runtime;
+use super::machine::Machine;
+use super::network::{Effect, Network};
+use super::objects::store::Store;
+use super::objects::stored;
+use super::queue::Queue;
+use super::scheduler::Scheduler;
+use crate::model::application::Between;
+use crate::model::history::{self, What};
+use crate::model::profile::Profile;
+use crate::model::random::Stream;
+use crate::model::time::{Span, Time};
+
+/// A cluster with its load: plain data, moved by [`World::run_until`]. A clone goes on exactly like its original.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub(super) now: Time,
+    pub(super) seed: u64,
+    pub(super) profile: Arc<Profile>,
+    pub(super) queue: Queue<Event>,
+    pub(super) store: Store,
+    pub(super) fabric: Fabric,
+    pub(super) network: Network,
+    pub(super) scheduler: Scheduler,
+    pub(super) machines: Vec<Machine>,
+    /// By pod row; `None` while no kubelet has it.
+    pub(super) runtimes: Vec<Option<Runtime>>,
+    pub(super) pending: Pending,
+    /// Pods by the uid of the ReplicaSet or DaemonSet that owns them.
+    pub(super) owned: BTreeMap<u64, BTreeSet<u32>>,
+    /// The number of pods that each Deployment's controller last acted on.
+    pub(super) desired: BTreeMap<u32, u32>,
+    pub(super) dirty: Dirty,
+    pub(super) lifecycle: NodeLifecycle,
+    /// Planned evictions: pod to the number of its plan.
+    pub(super) evictions: BTreeMap<u32, u32>,
+    pub(super) plans: u32,
+    pub(super) pod_gc: PodGc,
+    pub(super) group: Group,
+    pub(super) autoscaler: AutoscalerState,
+    /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
+    pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
+    pub(super) chance: Chance,
+    pub(super) history: Vec<history::Event>,
+    /// The journeys of the running load, for the history's header.
+    pub(super) journeys: Vec<history::LoadedJourney>,
+    pub(super) load_from: Option<Time>,
+    /// The first transition of the running load's history.
+    pub(super) recorded_from: usize,
+    /// Hops of loads that have ended.
+    pub(super) hops_before: u64,
+    /// Namespaces with a described application.
+    pub(super) described: BTreeSet<String>,
+    pub(super) not_modelled: BTreeSet<String>,
+    pub(super) assumed: BTreeSet<String>,
+    pub(super) assume_default: bool,
+    pub(super) logs: BTreeMap<u32, VecDeque<String>>,
+    /// Events by what they are about and their reason, to count repetitions.
+    pub(super) event_index: BTreeMap<(u64, &'static str), u32>,
+}
+
+/// What a controller will look at already, so that it is not asked twice.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dirty {
+    pub deployments: BTreeSet<u32>,
+    pub replica_sets: BTreeSet<u32>,
+    pub services: BTreeSet<u32>,
+    pub daemon_sets: bool,
+    pub schedule: bool,
+}
+
+/// The streams of chance of the control plane, one a purpose.
+#[derive(Clone, Debug)]
+pub(super) struct Chance {
+    pub controllers: Stream,
+    pub scheduler: Stream,
+    pub kubelets: Stream,
+    pub services: Stream,
+    pub cloud: Stream,
+    pub names: Stream,
+    pub faults: Stream,
+}
+
+impl World {
+    /// A new cluster of a profile at cluster time 0: its nodes are Ready, its own workloads not yet running.
+    #[must_use]
+    pub fn new(profile: Arc<Profile>, seed: u64) -> Self {
+        let mut world = Self {
+            now: Time::ZERO,
+            seed,
+            queue: Queue::default(),
+            store: Store::default(),
+            fabric: Fabric::default(),
+            network: Network::new(seed),
+            scheduler: Scheduler::default(),
+            machines: Vec::new(),
+            runtimes: Vec::new(),
+            pending: Pending::default(),
+            owned: BTreeMap::new(),
+            desired: BTreeMap::new(),
+            dirty: Dirty::default(),
+            lifecycle: NodeLifecycle::default(),
+            evictions: BTreeMap::new(),
+            plans: 0,
+            pod_gc: PodGc::default(),
+            group: Group::default(),
+            autoscaler: AutoscalerState::default(),
+            endpoints: Vec::new(),
+            chance: Chance {
+                controllers: Stream::new(seed, "controllers"),
+                scheduler: Stream::new(seed, "scheduler"),
+                kubelets: Stream::new(seed, "kubelets"),
+                services: Stream::new(seed, "services"),
+                cloud: Stream::new(seed, "cloud"),
+                names: Stream::new(seed, "names"),
+                faults: Stream::new(seed, "faults"),
+            },
+            history: Vec::new(),
+            journeys: Vec::new(),
+            load_from: None,
+            recorded_from: 0,
+            hops_before: 0,
+            described: BTreeSet::new(),
+            not_modelled: BTreeSet::new(),
+            assumed: BTreeSet::new(),
+            assume_default: false,
+            logs: BTreeMap::new(),
+            event_index: BTreeMap::new(),
+            profile,
+        };
+        world.install();
+        world
+    }
+
+    /// The cluster time.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The seed.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The profile.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// What physically is.
+    #[must_use]
+    pub const fn fabric(&self) -> &Fabric {
+        &self.fabric
+    }
+
+    /// All objects.
+    #[must_use]
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Load, connections and requests.
+    #[must_use]
+    pub const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The transitions so far.
+    #[must_use]
+    pub fn transitions(&self) -> &[history::Event] {
+        &self.history
+    }
+
+    /// Manifest fields that had no effect so far, sorted.
+    #[must_use]
+    pub fn not_modelled(&self) -> Vec<String> {
+        self.not_modelled.iter().cloned().collect()
+    }
+
+    /// Images that were assumed to answer 200, sorted.
+    #[must_use]
+    pub fn assumed(&self) -> Vec<String> {
+        self.assumed.iter().cloned().collect()
+    }
+
+    /// The time of the next event of the cluster or of its load; [`Time::NEVER`] when nothing is planned.
+    #[must_use]
+    pub fn next_event(&self) -> Time {
+        self.queue.next().min(self.network.next())
+    }
+
+    /// The time of the next event of the cluster, load aside.
+    #[must_use]
+    pub fn next_cluster_event(&self) -> Time {
+        self.queue.next()
+    }
+
+    /// Lets everything happen up to and including `until`. Going back does nothing.
+    pub fn run_until(&mut self, until: Time) {
+        loop {
+            let next = self.queue.next();
+            let horizon = next.min(until + Span(1));
+            if self.network.next() < horizon
+                && let Some(effect) = self.network.run(horizon, &self.fabric)
+            {
+                let Effect::Crash { pod, at } = effect;
+                self.now = self.now.max(at);
+                self.crashed(pod.0);
+                continue;
+            }
+            if next > until {
+                break;
+            }
+            let Some((at, event)) = self.queue.pop() else { break };
+            self.now = self.now.max(at);
+            self.handle(event);
+        }
+        self.now = self.now.max(until);
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Booted(machine) => self.booted(machine),
+            Event::Heartbeat(machine) => self.heartbeat(machine),
+            Event::Signalled(machine) => self.signalled(machine),
+            Event::PowerOff(machine) => self.power_off(machine),
+            Event::Start(pod) => self.start_pod(pod),
+            Event::Running(pod, incarnation) => self.running(pod, incarnation),
+            Event::Listen(pod, incarnation) => self.listen(pod, incarnation),
+            Event::ReportRunning(pod, incarnation) => self.report_running(pod, incarnation),
+            Event::Died(pod, incarnation) => self.died(pod, incarnation),
+            Event::Restart(pod, incarnation) => self.restart(pod, incarnation),
+            Event::Stop(pod) => self.stop_pod(pod),
+            Event::Stopped(pod, incarnation) => self.stopped(pod, incarnation),
+            Event::Remove(pod) => self.remove_stopped(pod),
+            Event::Deployment(row) => self.sync_deployment(row),
+            Event::ReplicaSet(row) => self.sync_replica_set(row),
+            Event::DaemonSets => self.sync_daemon_sets(),
+            Event::Schedule => self.schedule_next(),
+            Event::Retry(pod) => self.retry_pod(pod),
+            Event::Endpoints(row) => self.sync_endpoints(row),
+            Event::Proxy(machine, service) => self.sync_proxy(machine, service),
+            Event::NodeMonitor => self.monitor_nodes(),
+            Event::TaintNext(zone) => self.taint_next(zone),
+            Event::Evict(pod, plan) => self.evict(pod, plan),
+            Event::PodGc => self.collect_pods(),
+            Event::CloudNodes => self.cloud_nodes(),
+            Event::Replace => self.replace_instance(),
+            Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
+            Event::Launch => self.launch(),
+            Event::Orphans(uid) => self.collect_orphans(uid),
+        }
+    }
+
+    /// Posts an event after a length of time.
+    pub(super) fn after(&mut self, delay: Span, event: Event) {
+        self.queue.post(self.now + delay, event);
+    }
+
+    /// Appends a transition to the history.
+    pub(super) fn note(&mut self, what: What) {
+        self.history.push(history::Event { t: self.now.0, what });
+    }
+
+    /// Records a Kubernetes Event, counting repetitions.
+    pub(super) fn announce(&mut self, about: &About, reason: &'static str, message: impl Into<Arc<str>>) {
+        let message = message.into();
+        let now = self.now;
+        if let Some(&row) = self.event_index.get(&(about.uid, reason))
+            && self.store.events.get(row).is_some()
+        {
+            self.store.events.update(&mut self.store.versions, row, |event| {
+                event.body.count += 1;
+                event.body.last = now;
+                event.body.message = message;
+            });
+            return;
+        }
+        let namespace: Arc<str> = if about.namespace.is_empty() { "default".into() } else { about.namespace.clone() };
+        let meta = super::objects::store::named(&namespace, format!("{}.{:016x}", about.name, self.store.events.next_row()));
+        let row = self.store.events.insert(&mut self.store.versions, meta, stored::Event {
+            kind: about.kind,
+            namespace,
+            name: about.name.clone(),
+            uid: about.uid,
+            warning: about.warning,
+            reason,
+            message,
+            component: about.component,
+            count: 1,
+            first: now,
+            last: now,
+        });
+        self.event_index.insert((about.uid, reason), row);
+    }
+}
+
+/// What a Kubernetes Event is about, and who says it.
+pub(super) struct About {
+    pub kind: &'static str,
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+    pub uid: u64,
+    pub warning: bool,
+    pub component: &'static str,
+}
+
+/// A length between the bounds, drawn from a stream.
+pub(super) fn draw(stream: &mut Stream, between: Between) -> Span {
+    let (from, to) = between.spans();
+    stream.span(from, to)
+}

@@ -1,0 +1,8 @@
+//! The shop's fixtures hold the published facts: the manifests row by row, and a model that fits them.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fixtures {
+    mod manifests;
+    mod model;
+    mod table;
+}
