@@ -99,7 +99,11 @@ impl Refusal {
     pub(super) fn option(kind: &str, field: &str, why: String) -> Self {
         // NewInvalid with GroupKind{meta.k8s.io, ListOptions}.
         let causes = vec![(field.to_owned(), why)];
-        Self::Store(ApiError::Invalid { kind: format!("{kind}.meta.k8s.io"), name: String::new(), causes })
+        Self::Store(ApiError::Invalid {
+            kind: format!("{kind}.meta.k8s.io"),
+            name: String::new(),
+            causes,
+        })
     }
 
     /// The HTTP code and the reason.
@@ -212,5 +216,8 @@ fn cause(why: &str) -> &'static str {
         ("Too many", "FieldValueTooMany"),
         ("Internal error", "InternalError"),
     ];
-    TYPES.iter().find(|(words, _)| why.starts_with(words)).map_or("FieldValueInvalid", |(_, reason)| reason)
+    TYPES
+        .iter()
+        .find(|(words, _)| why.starts_with(words))
+        .map_or("FieldValueInvalid", |(_, reason)| reason)
 }

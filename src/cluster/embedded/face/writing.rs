@@ -25,7 +25,10 @@ pub(super) fn create(
     let dry_run = query.dry_run("CreateOptions")?;
     let mut object = content.object(resource)?;
     body::settle_namespace(&mut object, namespace)?;
-    if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty() && version != "0") {
+    if object["metadata"]["resourceVersion"]
+        .as_str()
+        .is_some_and(|version| !version.is_empty() && version != "0")
+    {
         return Err(Refusal::VersionOnCreate);
     }
     name::settle(store, resource, namespace, &mut object)?;
@@ -74,7 +77,10 @@ pub(super) fn check_patch_type(headers: &HeaderMap) -> Result<(), Refusal> {
             | "application/strategic-merge-patch+json"
             | "application/apply-patch+yaml"
             | "application/apply-patch+cbor"),
-        ) => Err(Refusal::Patch { kind: known.to_owned(), accepted: ACCEPTED }),
+        ) => Err(Refusal::Patch {
+            kind: known.to_owned(),
+            accepted: ACCEPTED,
+        }),
         Some(_) | None => Err(Refusal::MediaType(ACCEPTED)),
     }
 }

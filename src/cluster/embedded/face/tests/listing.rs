@@ -7,7 +7,12 @@ async fn shop() -> Fixture {
     let fixture = Fixture::new().await;
     for number in 1..=5 {
         let tier = if number % 2 == 0 { "even" } else { "odd" };
-        fixture.add_pod(&format!("pod-{number}"), json!({"tier": tier, "number": number.to_string()})).await;
+        fixture
+            .add_pod(
+                &format!("pod-{number}"),
+                json!({"tier": tier, "number": number.to_string()}),
+            )
+            .await;
     }
     fixture
 }
@@ -41,18 +46,30 @@ async fn a_list_has_what_was_created_and_the_version_it_shows() {
 #[tokio::test]
 async fn selectors_select(#[case] labels: &str, #[case] fields: &str, #[case] count: usize) {
     let fixture = shop().await;
-    let list = fixture.pods().list(&ListParams::default().labels(labels).fields(fields)).await.unwrap();
+    let list = fixture
+        .pods()
+        .list(&ListParams::default().labels(labels).fields(fields))
+        .await
+        .unwrap();
     assert_eq!(list.items.len(), count);
 }
 
 #[rstest]
 #[case("", "spec.replicas=3", "field label not supported: spec.replicas")]
-#[case("", "metadata.name", "invalid selector: 'metadata.name'; can't understand 'metadata.name'")]
+#[case(
+    "",
+    "metadata.name",
+    "invalid selector: 'metadata.name'; can't understand 'metadata.name'"
+)]
 #[case("tier in", "", "unable to parse requirement: found '', expected: '('")]
 #[tokio::test]
 async fn a_bad_selector_is_a_bad_request(#[case] labels: &str, #[case] fields: &str, #[case] message: &str) {
     let fixture = shop().await;
-    let refused = fixture.pods().list(&ListParams::default().labels(labels).fields(fields)).await.unwrap_err();
+    let refused = fixture
+        .pods()
+        .list(&ListParams::default().labels(labels).fields(fields))
+        .await
+        .unwrap_err();
     let status = status(refused);
     assert_eq!((status.code, status.reason.as_str()), (400, "BadRequest"));
     assert_eq!(status.message, message);
@@ -61,7 +78,11 @@ async fn a_bad_selector_is_a_bad_request(#[case] labels: &str, #[case] fields: &
 #[tokio::test]
 async fn other_kinds_know_two_fields() {
     let fixture = shop().await;
-    let refused = fixture.maps().list(&ListParams::default().fields("data.key=1")).await.unwrap_err();
+    let refused = fixture
+        .maps()
+        .list(&ListParams::default().fields("data.key=1"))
+        .await
+        .unwrap_err();
     let message = "\"data.key\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"";
     assert_eq!(status(refused).message, message);
 }
@@ -75,7 +96,10 @@ async fn events_are_selected_by_what_they_are_about() {
             "metadata": {"name": name}, "reason": reason, "type": "Normal",
             "involvedObject": {"kind": "Pod", "name": name}, "source": {"component": "kubelet"},
         });
-        events.create(&Default::default(), &serde_json::from_value(event).unwrap()).await.unwrap();
+        events
+            .create(&PostParams::default(), &serde_json::from_value(event).unwrap())
+            .await
+            .unwrap();
     }
     let selector = "involvedObject.name=web,type=Normal,reason=Killing,source=kubelet";
     let found = events.list(&ListParams::default().fields(selector)).await.unwrap();
@@ -90,7 +114,11 @@ async fn pages_show_one_state_whatever_happens_meanwhile() {
     assert_eq!(names(&first.items), ["pod-1", "pod-2"]);
     assert_eq!(first.metadata.remaining_item_count, Some(3));
 
-    fixture.pods().delete("pod-4", &kube::api::DeleteParams::default().grace_period(0)).await.unwrap();
+    fixture
+        .pods()
+        .delete("pod-4", &kube::api::DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
     fixture.add_pod("pod-2a", json!({})).await;
     fixture.add_pod("pod-4", json!({"tier": "new"})).await;
 
@@ -116,7 +144,10 @@ async fn a_page_that_is_too_late_expires_with_a_token_to_go_on() {
     let expired = status(fixture.pods().list(&second).await.unwrap_err());
     assert_eq!((expired.code, expired.reason.as_str()), (410, "Expired"));
     let rest = ListParams::default().continue_token(&expired.metadata.unwrap().continue_.unwrap());
-    assert_eq!(names(&fixture.pods().list(&rest).await.unwrap().items), ["pod-4", "pod-5", "pod-6"]);
+    assert_eq!(
+        names(&fixture.pods().list(&rest).await.unwrap().items),
+        ["pod-4", "pod-5", "pod-6"]
+    );
 }
 
 #[tokio::test]
@@ -126,7 +157,11 @@ async fn pages_count_what_is_selected() {
     let first = fixture.pods().list(&params).await.unwrap();
     assert_eq!(names(&first.items), ["pod-1", "pod-3"]);
     assert_eq!(first.metadata.remaining_item_count, None);
-    let second = fixture.pods().list(&params.continue_token(&first.metadata.continue_.unwrap())).await.unwrap();
+    let second = fixture
+        .pods()
+        .list(&params.continue_token(&first.metadata.continue_.unwrap()))
+        .await
+        .unwrap();
     assert_eq!(names(&second.items), ["pod-5"]);
 }
 
@@ -136,14 +171,29 @@ async fn versions_of_lists_are_honoured() {
     let fixture = shop().await;
     let count = async |params: ListParams| fixture.pods().list(&params).await.map(|list| list.items.len());
     assert_eq!(count(ListParams::default().at("0")).await.unwrap(), 5);
-    assert_eq!(count(ListParams::default().at("3").matching(NotOlderThan)).await.unwrap(), 5);
+    assert_eq!(
+        count(ListParams::default().at("3").matching(NotOlderThan))
+            .await
+            .unwrap(),
+        5
+    );
     assert_eq!(count(ListParams::default().at("4").matching(Exact)).await.unwrap(), 3);
-    let future = status(count(ListParams::default().at("9").matching(NotOlderThan)).await.unwrap_err());
-    assert_eq!((future.code, future.message.as_str()), (504, "Timeout: Too large resource version: 9, current: 6"));
+    let future = status(
+        count(ListParams::default().at("9").matching(NotOlderThan))
+            .await
+            .unwrap_err(),
+    );
+    assert_eq!(
+        (future.code, future.message.as_str()),
+        (504, "Timeout: Too large resource version: 9, current: 6")
+    );
     let nonsense = status(count(ListParams::default().at("x")).await.unwrap_err());
     assert_eq!(nonsense.code, 400);
     fixture.driver.with(Store::compact).unwrap();
-    assert_eq!(status(count(ListParams::default().at("3").matching(Exact)).await.unwrap_err()).code, 410);
+    assert_eq!(
+        status(count(ListParams::default().at("3").matching(Exact)).await.unwrap_err()).code,
+        410
+    );
 }
 
 #[tokio::test]
@@ -177,7 +227,17 @@ async fn metadata_can_be_had_alone() {
 async fn a_log_is_read_from_its_end() {
     let fixture = shop().await;
     let logs = async |tail| {
-        fixture.pods().logs("pod-1", &LogParams { tail_lines: tail, ..LogParams::default() }).await.unwrap()
+        fixture
+            .pods()
+            .logs(
+                "pod-1",
+                &LogParams {
+                    tail_lines: tail,
+                    ..LogParams::default()
+                },
+            )
+            .await
+            .unwrap()
     };
     assert_eq!(logs(None).await, "pod-1 line 1\npod-1 line 2\npod-1 line 3\n");
     assert_eq!(logs(Some(1)).await, "pod-1 line 3\n");

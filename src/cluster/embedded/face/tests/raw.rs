@@ -1,6 +1,7 @@
 //! What a typed client does not ask.
 
 use http::Request;
+use kube::api::ListParams;
 use kube::client::Body;
 use rstest::rstest;
 
@@ -8,19 +9,33 @@ use super::*;
 
 /// Sends a request as it is; code and body of the answer.
 pub(super) async fn send(fixture: &Fixture, method: &str, path: &str, media: &str, body: &Value) -> (u16, Value) {
-    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let text = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
     send_text(fixture, method, path, media, text).await
 }
 
 async fn send_text(fixture: &Fixture, method: &str, path: &str, media: &str, body: String) -> (u16, Value) {
-    let request = Request::builder().method(method).uri(path).header("content-type", media);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", media);
     let request = request.body(Body::from(body.into_bytes())).unwrap();
     let answer = fixture.client.send(request).await.unwrap();
     let (head, body) = answer.into_parts();
     let bytes = body.collect_bytes().await.unwrap();
     let is_json = head.headers["content-type"] == "application/json";
     let text = || Value::String(String::from_utf8(bytes.to_vec()).unwrap());
-    (head.status.as_u16(), if is_json { serde_json::from_slice(&bytes).unwrap() } else { text() })
+    (
+        head.status.as_u16(),
+        if is_json {
+            serde_json::from_slice(&bytes).unwrap()
+        } else {
+            text()
+        },
+    )
 }
 
 async fn get(path: &str) -> (u16, Value) {
@@ -105,11 +120,17 @@ async fn another_format_is_unsupported(#[case] method: &str, #[case] path: &str,
 async fn a_client_that_reads_only_tables_gets_none() {
     let fixture = Fixture::new().await;
     let ask = async |accept: &str| {
-        let request = Request::get("/api/v1/pods").header("accept", accept).body(Body::empty()).unwrap();
+        let request = Request::get("/api/v1/pods")
+            .header("accept", accept)
+            .body(Body::empty())
+            .unwrap();
         fixture.client.send(request).await.unwrap().status().as_u16()
     };
     assert_eq!(ask("application/json;as=Table;v=v1;g=meta.k8s.io").await, 406);
-    assert_eq!(ask("application/json;as=Table;v=v1;g=meta.k8s.io,application/json").await, 200);
+    assert_eq!(
+        ask("application/json;as=Table;v=v1;g=meta.k8s.io,application/json").await,
+        200
+    );
     assert_eq!(ask("application/vnd.kubernetes.protobuf, */*").await, 200);
 }
 
@@ -161,9 +182,17 @@ async fn the_server_tells_of_itself() {
     assert_eq!(resource.plural, "pods");
     assert_eq!(capabilities.scope, kube::discovery::Scope::Namespaced);
     assert!(capabilities.supports_operation(kube::discovery::verbs::WATCH));
-    assert!(capabilities.subresources.iter().any(|(subresource, _)| subresource.plural == "status"));
+    assert!(
+        capabilities
+            .subresources
+            .iter()
+            .any(|(subresource, _)| subresource.plural == "status")
+    );
     let pods: Api<kube::api::DynamicObject> = Api::default_namespaced_with(fixture.client.clone(), &resource);
-    assert!(pods.list(&Default::default()).await.unwrap().items.is_empty());
+    assert!(pods.list(&ListParams::default()).await.unwrap().items.is_empty());
     let (code, group) = get("/apis/apps").await;
-    assert_eq!((code, &group["preferredVersion"]["groupVersion"]), (200, &json!("apps/v1")));
+    assert_eq!(
+        (code, &group["preferredVersion"]["groupVersion"]),
+        (200, &json!("apps/v1"))
+    );
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::core::PartialObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, WatchEvent, WatchParams};
 use kube::runtime::{WatchStreamExt, conditions, reflector, wait::await_condition, watcher};
 use rstest::rstest;
 use tokio::time::{Instant, sleep, timeout};
@@ -20,7 +20,11 @@ fn brief(event: &WatchEvent<Pod>) -> String {
         WatchEvent::Modified(pod) => of("MODIFIED", pod),
         WatchEvent::Deleted(pod) => of("DELETED", pod),
         WatchEvent::Bookmark(mark) => {
-            let end = if mark.metadata.annotations.contains_key("k8s.io/initial-events-end") { " end" } else { "" };
+            let end = if mark.metadata.annotations.contains_key("k8s.io/initial-events-end") {
+                " end"
+            } else {
+                ""
+            };
             format!("BOOKMARK {}{end}", mark.metadata.resource_version)
         }
         WatchEvent::Error(status) => format!("ERROR {} {} {}", status.code, status.reason, status.message),
@@ -45,28 +49,54 @@ async fn past() -> Fixture {
 
 async fn relabel(fixture: &Fixture, name: &str, app: &str) {
     let patch = json!({"metadata": {"labels": {"app": app}}});
-    fixture.pods().patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap();
+    fixture
+        .pods()
+        .patch(name, &PatchParams::default(), &Patch::Merge(&patch))
+        .await
+        .unwrap();
 }
 
 async fn remove(fixture: &Fixture, name: &str) {
-    fixture.pods().delete(name, &DeleteParams::default().grace_period(0)).await.unwrap();
+    fixture
+        .pods()
+        .delete(name, &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
 }
 
 fn quiet(seconds: u32) -> WatchParams {
-    WatchParams { bookmarks: false, ..WatchParams::default() }.timeout(seconds)
+    WatchParams {
+        bookmarks: false,
+        ..WatchParams::default()
+    }
+    .timeout(seconds)
 }
 
 #[tokio::test]
 async fn a_watch_from_the_middle_has_every_later_change_once_and_in_order() {
     let fixture = past().await;
-    let first: u64 = fixture.pods().get("zero").await.unwrap().resource_version().unwrap().parse().unwrap();
+    let first: u64 = fixture
+        .pods()
+        .get("zero")
+        .await
+        .unwrap()
+        .resource_version()
+        .unwrap()
+        .parse()
+        .unwrap();
     let mut expected = vec![];
     for (offset, what) in [(1, "ADDED one"), (2, "ADDED two"), (3, "MODIFIED one")] {
         expected.push(format!("{what} {}", first + offset));
     }
     assert_eq!(watched(&fixture, &quiet(5), &first.to_string()).await, expected);
-    assert_eq!(watched(&fixture, &quiet(5), &(first + 2).to_string()).await, expected[2..]);
-    assert_eq!(watched(&fixture, &quiet(5), &(first + 3).to_string()).await, Vec::<String>::new());
+    assert_eq!(
+        watched(&fixture, &quiet(5), &(first + 2).to_string()).await,
+        expected[2..]
+    );
+    assert_eq!(
+        watched(&fixture, &quiet(5), &(first + 3).to_string()).await,
+        Vec::<String>::new()
+    );
 }
 
 #[rstest]
@@ -77,7 +107,10 @@ async fn a_watch_from_nowhere_begins_with_what_there_is(#[case] version: &str) {
     let fixture = past().await;
     let events = watched(&fixture, &quiet(5).labels("app"), version).await;
     assert_eq!(events.len(), 2);
-    assert!(events[0].starts_with("ADDED one") && events[1].starts_with("ADDED two"), "{events:?}");
+    assert!(
+        events[0].starts_with("ADDED one") && events[1].starts_with("ADDED two"),
+        "{events:?}"
+    );
 }
 
 #[tokio::test]
@@ -85,7 +118,9 @@ async fn changes_while_watching_are_seen_when_they_happen() {
     let mut store = Store::default();
     for second in [10, 20, 600] {
         let object = json!({"metadata": {"name": format!("at-{second}"), "namespace": "shop"}});
-        store.planned.insert(second * 1_000_000, Happening::Creation("pods", object));
+        store
+            .planned
+            .insert(second * 1_000_000, Happening::Creation("pods", object));
     }
     let fixture = Fixture::over(store).await;
     let mut events = fixture.pods().watch(&quiet(1_000), "0").await.unwrap().boxed();
@@ -112,11 +147,22 @@ async fn a_selection_is_entered_and_left() {
     };
     let (events, ()) = tokio::join!(watch.try_collect::<Vec<_>>(), changes);
     let events = events.unwrap();
-    let expected =
-        ["ADDED one 3", "MODIFIED one 4", "DELETED one 5", "ADDED one 6", "DELETED one 7"];
+    let expected = [
+        "ADDED one 3",
+        "MODIFIED one 4",
+        "DELETED one 5",
+        "ADDED one 6",
+        "DELETED one 7",
+    ];
     assert_eq!(events.iter().map(brief).collect::<Vec<_>>(), expected);
-    let WatchEvent::Deleted(left) = &events[2] else { panic!() };
-    assert_eq!(left.labels()["app"], "web", "an object leaves as it was when it was last selected");
+    let WatchEvent::Deleted(left) = &events[2] else {
+        panic!()
+    };
+    assert_eq!(
+        left.labels()["app"],
+        "web",
+        "an object leaves as it was when it was last selected"
+    );
 }
 
 #[tokio::test]
@@ -133,7 +179,10 @@ async fn one_object_can_be_watched() {
 #[tokio::test]
 async fn a_watch_ends_on_time_and_says_how_far_it_came() {
     let fixture = past().await;
-    let version = fixture.driver.with(|store| crate::simulation::api::ApiStore::version(store)).unwrap();
+    let version = fixture
+        .driver
+        .with(|store| crate::simulation::api::ApiStore::version(store))
+        .unwrap();
     let start = Instant::now();
     let events = watched(&fixture, &WatchParams::default().timeout(150), &version.to_string()).await;
     assert_eq!(start.elapsed(), Duration::from_secs(150));
@@ -144,8 +193,15 @@ async fn a_watch_ends_on_time_and_says_how_far_it_came() {
 #[tokio::test]
 async fn bookmarks_follow_changes_of_other_kinds() {
     let fixture = past().await;
-    let version = fixture.driver.with(|store| crate::simulation::api::ApiStore::version(store)).unwrap();
-    fixture.maps().create(&Default::default(), &map("settings", "one")).await.unwrap();
+    let version = fixture
+        .driver
+        .with(|store| crate::simulation::api::ApiStore::version(store))
+        .unwrap();
+    fixture
+        .maps()
+        .create(&PostParams::default(), &map("settings", "one"))
+        .await
+        .unwrap();
     let events = watched(&fixture, &WatchParams::default().timeout(61), &version.to_string()).await;
     assert_eq!(events, [format!("BOOKMARK {}", version + 1)]);
 }
@@ -155,20 +211,34 @@ async fn a_streamed_list_says_where_it_ends() {
     let fixture = past().await;
     let params = WatchParams::default().initial_events().timeout(5).labels("app");
     let events = watched(&fixture, &params, "0").await;
-    let version = fixture.driver.with(|store| crate::simulation::api::ApiStore::version(store)).unwrap();
+    let version = fixture
+        .driver
+        .with(|store| crate::simulation::api::ApiStore::version(store))
+        .unwrap();
     assert_eq!(events.len(), 4, "{events:?}");
     assert_eq!(events[2], format!("BOOKMARK {version} end"));
     let events = watched(&fixture, &params, "900").await;
-    assert_eq!(events, [format!("ERROR 504 Timeout Timeout: Too large resource version: 900, current: {version}")]);
+    assert_eq!(
+        events,
+        [format!(
+            "ERROR 504 Timeout Timeout: Too large resource version: 900, current: {version}"
+        )]
+    );
 }
 
 #[tokio::test]
 async fn a_watch_from_a_forgotten_version_expires() {
     let fixture = past().await;
     fixture.driver.with(Store::compact).unwrap();
-    let oldest = fixture.driver.with(|store| crate::simulation::api::ApiStore::version(store)).unwrap();
+    let oldest = fixture
+        .driver
+        .with(|store| crate::simulation::api::ApiStore::version(store))
+        .unwrap();
     let events = watched(&fixture, &quiet(60), "1").await;
-    assert_eq!(events, [format!("ERROR 410 Expired too old resource version: 1 ({oldest})")]);
+    assert_eq!(
+        events,
+        [format!("ERROR 410 Expired too old resource version: 1 ({oldest})")]
+    );
 }
 
 #[tokio::test]
@@ -187,7 +257,12 @@ async fn a_watcher_lists_again_when_it_has_expired() {
     let fixture = past().await;
     let config = watcher::Config::default().timeout(10);
     let mut events = watcher(fixture.pods(), config).default_backoff().boxed();
-    let mut next = async || timeout(Duration::from_secs(3_600), events.next()).await.unwrap().unwrap();
+    let mut next = async || {
+        timeout(Duration::from_secs(3_600), events.next())
+            .await
+            .unwrap()
+            .unwrap()
+    };
     assert!(matches!(next().await.unwrap(), watcher::Event::Init));
     for _ in 0..3 {
         assert!(matches!(next().await.unwrap(), watcher::Event::InitApply(_)));
@@ -208,7 +283,10 @@ async fn a_watcher_lists_again_when_it_has_expired() {
 async fn a_reflector_holds_what_the_cluster_has(#[case] config: watcher::Config) {
     let fixture = past().await;
     let (reader, writer) = reflector::store();
-    let stream = watcher(fixture.pods(), config.timeout(20)).default_backoff().reflect(writer).applied_objects();
+    let stream = watcher(fixture.pods(), config.timeout(20))
+        .default_backoff()
+        .reflect(writer)
+        .applied_objects();
     let task = tokio::spawn(stream.try_for_each(|_| async { Ok(()) }));
     reader.wait_until_ready().await.unwrap();
     for name in ["three", "four", "five"] {
@@ -249,7 +327,9 @@ async fn a_condition_is_awaited() {
     sleep(Duration::from_secs(30)).await;
     assert!(!task.is_finished());
     let running = json!({"status": {"phase": "Running"}});
-    pods.patch_status("web", &PatchParams::default(), &Patch::Merge(&running)).await.unwrap();
+    pods.patch_status("web", &PatchParams::default(), &Patch::Merge(&running))
+        .await
+        .unwrap();
     assert!(task.await.unwrap().unwrap().is_some());
     let gone = tokio::spawn(await_condition(pods, "web", conditions::is_deleted("uid-1")));
     assert!(gone.await.unwrap().is_ok());
@@ -263,7 +343,7 @@ async fn a_broken_simulation_ends_its_watches() {
     let events = watched(&fixture, &quiet(60), "0").await;
     assert_eq!(events.len(), 1);
     assert!(events[0].starts_with("ERROR 500 InternalError Internal error occurred: the simulation has panicked"));
-    let refused = status(fixture.pods().list(&Default::default()).await.unwrap_err());
+    let refused = status(fixture.pods().list(&ListParams::default()).await.unwrap_err());
     assert_eq!((refused.code, refused.reason.as_str()), (500, "InternalError"));
 }
 

@@ -29,7 +29,11 @@ pub(super) fn settle(
     }
     let base = metadata("generateName");
     if base.is_empty() {
-        let group = if resource.group.is_empty() { String::new() } else { format!(".{}", resource.group) };
+        let group = if resource.group.is_empty() {
+            String::new()
+        } else {
+            format!(".{}", resource.group)
+        };
         return Err(Refusal::Store(ApiError::Invalid {
             kind: format!("{}{group}", resource.kind),
             name: String::new(),
@@ -41,8 +45,13 @@ pub(super) fn settle(
     }
     let base: String = base.chars().take(BASE).collect();
     let named = |attempt| format!("{base}{}", suffix(store.version(), attempt));
-    let free = (0..TRIES).map(named).find(|name| store.get(resource, namespace, name).is_none());
-    let name = free.ok_or_else(|| Refusal::NoFreeName { plural: qualified(resource), name: named(TRIES - 1) })?;
+    let free = (0..TRIES)
+        .map(named)
+        .find(|name| store.get(resource, namespace, name).is_none());
+    let name = free.ok_or_else(|| Refusal::NoFreeName {
+        plural: qualified(resource),
+        name: named(TRIES - 1),
+    })?;
     object["metadata"]["name"] = json!(name);
     Ok(())
 }
@@ -50,7 +59,10 @@ pub(super) fn settle(
 /// Letters that look drawn, and are the same in every run: they follow from the cluster's version.
 fn suffix(version: u64, attempt: u64) -> String {
     // The finalizer of SplitMix64.
-    let mut state = version.wrapping_mul(TRIES).wrapping_add(attempt).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut state = version
+        .wrapping_mul(TRIES)
+        .wrapping_add(attempt)
+        .wrapping_add(0x9e37_79b9_7f4a_7c15);
     state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     state ^= state >> 31;
