@@ -4,6 +4,7 @@ mod listing;
 mod raw;
 pub(crate) mod store;
 mod watching;
+mod world;
 mod writing;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};

@@ -1,7 +1,6 @@
 //! Creates, replaces and patches.
 
 mod body;
-mod name;
 
 use http::HeaderMap;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use super::status::Refusal;
 use crate::simulation::api::{ApiObject, ApiStore, Part, Resource};
 pub(super) use body::{Content, json_body};
 
-/// Creates an object in a collection.
+/// Creates an object in a collection. A `generateName` is the store's to complete, from the cluster's own chance.
 pub(super) fn create(
     store: &mut impl ApiStore,
     resource: &'static Resource,
@@ -31,7 +30,7 @@ pub(super) fn create(
     {
         return Err(Refusal::VersionOnCreate);
     }
-    name::settle(store, resource, namespace, &mut object)?;
+    body::check_named(&object, resource)?;
     Ok(store.create(resource, object, dry_run)?)
 }
 

@@ -155,6 +155,9 @@ impl ApiStore for Store {
     }
 
     fn create(&mut self, resource: &'static Resource, mut object: Value, dry_run: bool) -> Result<ApiObject, ApiError> {
+        if let Some(base) = object["metadata"]["generateName"].as_str() {
+            object["metadata"]["name"] = json!(format!("{base}{}", self.version()));
+        }
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let namespace = object["metadata"]["namespace"].as_str().map(str::to_owned);
         let plural = super::super::listing::qualified(resource);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::path::Item;
 use super::super::status::Refusal;
-use crate::simulation::api::Resource;
+use crate::simulation::api::{ApiError, Resource};
 
 /// The body of a create or replace.
 pub(in super::super) struct Content(Bytes);
@@ -103,6 +103,25 @@ pub(super) fn settle_namespace(object: &mut Value, namespace: Option<&str>) -> R
         }
     }
     Ok(())
+}
+
+/// Refuses an object that has no name and none to be made (`k8s.io/apimachinery/pkg/api/validation/objectmeta.go`).
+pub(super) fn check_named(object: &Value, resource: &Resource) -> Result<(), Refusal> {
+    let is_set = |key: &str| object["metadata"][key].as_str().is_some_and(|text| !text.is_empty());
+    if is_set("name") || is_set("generateName") {
+        return Ok(());
+    }
+    let group = if resource.group.is_empty() {
+        String::new()
+    } else {
+        format!(".{}", resource.group)
+    };
+    let why = "Required value: name or generateName is required";
+    Err(Refusal::Store(ApiError::Invalid {
+        kind: format!("{}{group}", resource.kind),
+        name: String::new(),
+        causes: vec![("metadata.name".to_owned(), why.to_owned())],
+    }))
 }
 
 /// Refuses an object of another name than the path's (`endpoints/handlers/rest.go`: `checkName`).
