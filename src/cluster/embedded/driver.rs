@@ -150,7 +150,10 @@ impl<W: Live> Shared<W> {
         let running = self.present()?;
         self.publish(&running);
         let event = running.world.next_event();
-        let load = running.world.loaded().then(|| running.reached.saturating_add(LOADED_STEP));
+        let load = running
+            .world
+            .loaded()
+            .then(|| running.reached.saturating_add(LOADED_STEP));
         let next = [event, load].into_iter().flatten().min();
         // Never now again: a world that leaves an event undone would stop tokio's clock for good.
         Ok(next.map(|at| self.clock.instant(at.max(running.reached.saturating_add(1)))))
@@ -158,7 +161,8 @@ impl<W: Live> Shared<W> {
 
     fn publish(&self, running: &Running<W>) {
         let version = running.world.version();
-        self.changed.send_if_modified(|known| std::mem::replace(known, version) != version);
+        self.changed
+            .send_if_modified(|known| std::mem::replace(known, version) != version);
     }
 }
 

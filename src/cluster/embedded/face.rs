@@ -48,7 +48,10 @@ pub(crate) struct Face<W> {
 
 impl<W> Clone for Face<W> {
     fn clone(&self) -> Self {
-        Self { driver: self.driver.clone(), resources: self.resources }
+        Self {
+            driver: self.driver.clone(),
+            resources: self.resources,
+        }
     }
 }
 
@@ -75,7 +78,8 @@ impl<W: Live + 'static> Face<W> {
         let ok = |value: Value| Ok(response::json(StatusCode::OK, &value));
         match target {
             Target::Collection { resource, namespace } => {
-                self.collection(head.method, &head.headers, resource, namespace, &query, body).await
+                self.collection(head.method, &head.headers, resource, namespace, &query, body)
+                    .await
             }
             Target::Object(item) => self.object(head.method, &head.headers, item, &query, body).await,
             _ if !is_get => Err(Refusal::Method),
@@ -103,10 +107,18 @@ impl<W: Live + 'static> Face<W> {
                 let selection = Selection::parse(resource, namespace, query)?;
                 if query.switch("watch").unwrap_or_default() {
                     let options = WatchOptions::parse(query)?;
-                    return Ok(watching::serve(self.driver.clone(), resource, selection, &options, shape));
+                    return Ok(watching::serve(
+                        self.driver.clone(),
+                        resource,
+                        selection,
+                        &options,
+                        shape,
+                    ));
                 }
                 let options = ListOptions::parse(query)?;
-                let list = self.driver.with(|world| listing::list(world, resource, &selection, &options, shape))??;
+                let list = self
+                    .driver
+                    .with(|world| listing::list(world, resource, &selection, &options, shape))??;
                 Ok(response::json(StatusCode::OK, &list))
             }
             // A namespaced object is created in a namespace.
@@ -115,14 +127,17 @@ impl<W: Live + 'static> Face<W> {
                 let object = self
                     .driver
                     .with(|world| writing::create(world, resource, namespace.as_deref(), &content, query))??;
-                Ok(response::json(StatusCode::CREATED, &shape.object(&object, object.version)))
+                Ok(response::json(
+                    StatusCode::CREATED,
+                    &shape.object(&object, object.version),
+                ))
             }
             Method::DELETE if namespace.is_some() == resource.namespaced => {
                 let selection = Selection::parse(resource, namespace, query)?;
                 let options = deleting::Options::parse(&read(body).await?, query)?;
-                let list = self.driver.with(|world| {
-                    deleting::delete_collection(world, resource, &selection, &options, shape)
-                })??;
+                let list = self
+                    .driver
+                    .with(|world| deleting::delete_collection(world, resource, &selection, &options, shape))??;
                 Ok(response::json(StatusCode::OK, &list))
             }
             _ => Err(Refusal::Method),
@@ -145,7 +160,13 @@ impl<W: Live + 'static> Face<W> {
             (Method::GET, Facet::Whole) if query.switch("watch").unwrap_or_default() => {
                 let selection = Selection::parse(item.resource, item.namespace, query)?.only(&item.name)?;
                 let options = WatchOptions::parse(query)?;
-                return Ok(watching::serve(self.driver.clone(), item.resource, selection, &options, shape));
+                return Ok(watching::serve(
+                    self.driver.clone(),
+                    item.resource,
+                    selection,
+                    &options,
+                    shape,
+                ));
             }
             (Method::GET, Facet::Whole | Facet::Status) => {
                 let object = self.driver.with(|world| listing::get(world, &item, query, shape))??;
@@ -153,16 +174,20 @@ impl<W: Live + 'static> Face<W> {
             }
             (Method::PUT, Facet::Whole | Facet::Status) => {
                 let content = Content::new(headers, read(body).await?)?;
-                self.driver.with(|world| writing::replace(world, &item, &content, query))??
+                self.driver
+                    .with(|world| writing::replace(world, &item, &content, query))??
             }
             (Method::PATCH, Facet::Whole | Facet::Status) => {
                 writing::check_patch_type(headers)?;
                 let patch = writing::json_body(&read(body).await?)?;
-                self.driver.with(|world| writing::patch(world, &item, &patch, query))??
+                self.driver
+                    .with(|world| writing::patch(world, &item, &patch, query))??
             }
             (Method::DELETE, Facet::Whole) => {
                 let options = deleting::Options::parse(&read(body).await?, query)?;
-                let answer = self.driver.with(|world| deleting::delete(world, &item, &options, shape))??;
+                let answer = self
+                    .driver
+                    .with(|world| deleting::delete(world, &item, &options, shape))??;
                 return Ok(response::json(StatusCode::OK, &answer));
             }
             _ => return Err(Refusal::Method),
@@ -173,16 +198,22 @@ impl<W: Live + 'static> Face<W> {
 
 /// The last lines of a pod's log. There is one log per pod, whichever container is named.
 fn log(world: &impl Live, item: &Item, query: &Query) -> Result<String, Refusal> {
-    let lines = query.number("tailLines")?.map_or(usize::MAX, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
+    let lines = query
+        .number("tailLines")?
+        .map_or(usize::MAX, |lines| usize::try_from(lines).unwrap_or(usize::MAX));
     let pod = listing::find(world, item)?;
-    let log = world.pod_log(item.namespace.as_deref().unwrap_or_default(), &item.name).ok_or_else(|| {
-        let whole = pod.body.project();
-        let container = query.text("container").or_else(|| whole["spec"]["containers"][0]["name"].as_str());
-        // pkg/kubelet/kubelet_pods.go: validateContainerLogStatus
-        let (container, name) = (container.unwrap_or_default(), &item.name);
-        let why = format!("container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating");
-        Refusal::BadRequest(why)
-    })?;
+    let log = world
+        .pod_log(item.namespace.as_deref().unwrap_or_default(), &item.name)
+        .ok_or_else(|| {
+            let whole = pod.body.project();
+            let container = query
+                .text("container")
+                .or_else(|| whole["spec"]["containers"][0]["name"].as_str());
+            // pkg/kubelet/kubelet_pods.go: validateContainerLogStatus
+            let (container, name) = (container.unwrap_or_default(), &item.name);
+            let why = format!("container \"{container}\" in pod \"{name}\" is waiting to start: ContainerCreating");
+            Refusal::BadRequest(why)
+        })?;
     let first = log.len().saturating_sub(lines);
     Ok(log[first..].iter().flat_map(|line| [line, "\n"]).collect())
 }

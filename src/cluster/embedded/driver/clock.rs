@@ -44,7 +44,11 @@ impl Clock {
                 1
             }
         };
-        Ok(Self { base: Instant::now(), from, speed })
+        Ok(Self {
+            base: Instant::now(),
+            from,
+            speed,
+        })
     }
 
     pub(super) fn now(&self) -> u64 {
@@ -62,6 +66,10 @@ impl Clock {
 }
 
 /// Whether tokio's clock stands still. tokio does not tell, and pausing it twice panics.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether tokio's clock moves is seen against one that does"
+)]
 fn is_paused() -> bool {
     let seen = Instant::now();
     let real = std::time::Instant::now();

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use futures::FutureExt;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -11,11 +12,15 @@ fn namespace(name: &str) -> Happening {
 }
 
 fn store(planned: impl IntoIterator<Item = (u64, Happening)>) -> Store {
-    Store { planned: planned.into_iter().collect(), ..Store::default() }
+    let mut store = Store::default();
+    store.planned.extend(planned);
+    store
 }
 
 fn has(driver: &Driver<Store>, name: &str) -> bool {
-    driver.with(|store| store.get(Store::resource("namespaces"), None, name).is_some()).unwrap()
+    driver
+        .with(|store| store.get(Store::resource("namespaces"), None, name).is_some())
+        .unwrap()
 }
 
 async fn start(store: Store) -> Driver<Store> {
@@ -61,7 +66,9 @@ async fn an_event_between_two_ticks_happens_at_the_next() {
 async fn a_command_may_plan_earlier_events() {
     let driver = start(store([(60_000_000, namespace("late"))])).await;
     sleep(Duration::from_secs(1)).await;
-    driver.with(|store| store.planned.insert(2_000_000, namespace("early"))).unwrap();
+    driver
+        .with(|store| store.planned.insert(2_000_000, namespace("early")))
+        .unwrap();
     let mut changes = driver.changes();
     changes.changed().await.unwrap();
     assert_eq!(driver.now(), 2_000_000);
@@ -70,10 +77,14 @@ async fn a_command_may_plan_earlier_events() {
 
 #[tokio::test]
 async fn a_loaded_world_is_moved_every_100_ms() {
-    let driver = start(Store { loaded: true, ..Store::default() }).await;
+    let driver = start(Store::default()).await;
+    driver.with(|store| store.loaded = true).unwrap();
     sleep(Duration::from_secs(1)).await;
     let advanced = driver.with(|store| std::mem::take(&mut store.advanced)).unwrap();
-    assert!(advanced.windows(2).all(|pair| pair[1] - pair[0] <= 100_000), "{advanced:?}");
+    assert!(
+        advanced.windows(2).all(|pair| pair[1] - pair[0] <= 100_000),
+        "{advanced:?}"
+    );
     driver.with(|store| store.loaded = false).unwrap();
     sleep(Duration::from_secs(600)).await;
     let advanced = driver.with(|store| store.advanced.len()).unwrap();
@@ -82,15 +93,20 @@ async fn a_loaded_world_is_moved_every_100_ms() {
 
 #[tokio::test]
 async fn a_world_may_be_older_than_its_driver() {
-    let driver = Driver::start(store([(301_000_000, namespace("one"))]), 300_000_000, Pace::Virtual).await.unwrap();
+    let driver = Driver::start(store([(301_000_000, namespace("one"))]), 300_000_000, Pace::Virtual)
+        .await
+        .unwrap();
     assert_eq!(driver.now(), 300_000_000);
     driver.changes().changed().await.unwrap();
     assert_eq!(driver.now(), 301_000_000);
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "real time is measured")]
 async fn real_time_can_be_sped_up() {
-    let driver = Driver::start(store([(5_000_000, namespace("one"))]), 0, Pace::Real { speed: 1_000 }).await.unwrap();
+    let driver = Driver::start(store([(5_000_000, namespace("one"))]), 0, Pace::Real { speed: 1_000 })
+        .await
+        .unwrap();
     let start = std::time::Instant::now();
     driver.changes().changed().await.unwrap();
     assert!(has(&driver, "one"));
@@ -123,12 +139,17 @@ async fn a_broken_world_is_said_to_be_broken() {
 async fn virtual_time_needs_one_thread() {
     let refused = Driver::start(Store::default(), 0, Pace::Virtual).await.err();
     assert_eq!(refused, Some(DriverError::MultiThread));
-    Driver::start(Store::default(), 0, Pace::Real { speed: 1 }).await.unwrap();
+    Driver::start(Store::default(), 0, Pace::Real { speed: 1 })
+        .await
+        .unwrap();
 }
 
 #[test]
 fn a_driver_needs_a_runtime() {
-    let refused = futures::executor::block_on(Driver::start(Store::default(), 0, Pace::Virtual)).err();
+    let refused = Driver::start(Store::default(), 0, Pace::Virtual)
+        .now_or_never()
+        .unwrap()
+        .err();
     assert_eq!(refused, Some(DriverError::NoRuntime));
 }
 
@@ -146,5 +167,8 @@ async fn start_of_ten_minutes() -> Driver<Store> {
 }
 
 async fn start_with_a_namespace_every_second(seconds: u64) -> Driver<Store> {
-    start(store((1..=seconds).map(|second| (second * 1_000_000, namespace(&format!("at-{second}")))))).await
+    start(store(
+        (1..=seconds).map(|second| (second * 1_000_000, namespace(&format!("at-{second}")))),
+    ))
+    .await
 }

@@ -30,7 +30,9 @@ impl Options {
             })?),
         };
         let policy = text(&body["propagationPolicy"]).or_else(|| query.text("propagationPolicy").map(str::to_owned));
-        let orphans = body["orphanDependents"].as_bool().or_else(|| query.switch("orphanDependents"));
+        let orphans = body["orphanDependents"]
+            .as_bool()
+            .or_else(|| query.switch("orphanDependents"));
         let orphan = match policy.as_deref() {
             None => orphans.unwrap_or_default(),
             Some("Orphan") => true,
@@ -47,8 +49,12 @@ impl Options {
             None => query.dry_run("DeleteOptions")?,
         };
         let conditions = &body["preconditions"];
-        let delete =
-            DeleteOptions { grace, uid: text(&conditions["uid"]), version: text(&conditions["resourceVersion"]), orphan };
+        let delete = DeleteOptions {
+            grace,
+            uid: text(&conditions["uid"]),
+            version: text(&conditions["resourceVersion"]),
+            orphan,
+        };
         Ok(Self { delete, dry_run })
     }
 }
@@ -103,7 +109,7 @@ pub(super) fn delete_collection(
     }
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".to_owned(), json!(store.version().to_string()));
-    Ok(listing::whole(resource, shape, metadata, items))
+    Ok(listing::whole(resource, shape, &metadata, &items))
 }
 
 /// Whether a delete answers with the object although it is gone (`ReturnDeletedObject` in `pkg/registry/core`).

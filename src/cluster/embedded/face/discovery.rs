@@ -44,8 +44,10 @@ pub(super) fn group(resources: &[Resource], name: &str) -> Result<Value, Refusal
 
 /// `/api/v1`, `/apis/GROUP/VERSION`.
 pub(super) fn resources(resources: &[Resource], group: &str, version: &str) -> Result<Value, Refusal> {
-    let served: Vec<&Resource> =
-        resources.iter().filter(|resource| resource.group == group && resource.version == version).collect();
+    let served: Vec<&Resource> = resources
+        .iter()
+        .filter(|resource| resource.group == group && resource.version == version)
+        .collect();
     let first = served.first().ok_or(Refusal::Unserved)?;
     let listed: Vec<Value> = served.iter().flat_map(|resource| paths(resource)).collect();
     Ok(json!({
@@ -55,7 +57,10 @@ pub(super) fn resources(resources: &[Resource], group: &str, version: &str) -> R
 
 fn describe(resources: &[Resource], name: &str) -> Option<Value> {
     let mut versions: Vec<Value> = Vec::new();
-    for resource in resources.iter().filter(|resource| !name.is_empty() && resource.group == name) {
+    for resource in resources
+        .iter()
+        .filter(|resource| !name.is_empty() && resource.group == name)
+    {
         let version = json!({"groupVersion": resource.api_version(), "version": resource.version});
         if !versions.contains(&version) {
             versions.push(version);
@@ -76,7 +81,16 @@ fn paths(resource: &Resource) -> Vec<Value> {
             "verbs": verbs,
         })
     };
-    let verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+    let verbs = [
+        "create",
+        "delete",
+        "deletecollection",
+        "get",
+        "list",
+        "patch",
+        "update",
+        "watch",
+    ];
     let mut paths = vec![path("", &resource.kind.to_ascii_lowercase(), &verbs)];
     if resource.status {
         paths.push(path("/status", "", &["get", "patch", "update"]));

@@ -26,9 +26,14 @@ pub(super) fn qualified(resource: &Resource) -> String {
 
 /// The stored object.
 pub(super) fn find(store: &impl ApiStore, item: &Item) -> Result<ApiObject, Refusal> {
-    store.get(item.resource, item.namespace.as_deref(), &item.name).ok_or_else(|| {
-        Refusal::Store(ApiError::NotFound { plural: qualified(item.resource), name: item.name.clone() })
-    })
+    store
+        .get(item.resource, item.namespace.as_deref(), &item.name)
+        .ok_or_else(|| {
+            Refusal::Store(ApiError::NotFound {
+                plural: qualified(item.resource),
+                name: item.name.clone(),
+            })
+        })
 }
 
 /// One object.
@@ -61,7 +66,8 @@ pub(super) struct ListOptions {
 impl ListOptions {
     pub(super) fn parse(query: &Query) -> Result<Self, Refusal> {
         // k8s.io/apimachinery/pkg/apis/meta/internalversion/validation/validation.go: ValidateListOptions
-        let forbidden = |field: &str, why: &str| Err(Refusal::option("ListOptions", field, format!("Forbidden: {why}")));
+        let forbidden =
+            |field: &str, why: &str| Err(Refusal::option("ListOptions", field, format!("Forbidden: {why}")));
         let matching = query.text("resourceVersionMatch");
         let requested = version(query)?;
         let token = query.text("continue").map(Token::parse).transpose()?;
@@ -72,18 +78,25 @@ impl ListOptions {
         let field = "resourceVersionMatch";
         let exact = match matching {
             Some(_) if requested.is_none() => {
-                return forbidden(field, "resourceVersionMatch is forbidden unless resourceVersion is provided");
+                return forbidden(
+                    field,
+                    "resourceVersionMatch is forbidden unless resourceVersion is provided",
+                );
             }
             Some(_) if token.is_some() => {
                 return forbidden(field, "resourceVersionMatch is forbidden when continue is provided");
             }
             Some("Exact") if requested == Some(0) => {
-                return forbidden(field, "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+                return forbidden(
+                    field,
+                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+                );
             }
             Some("Exact") => true,
             Some("NotOlderThan") => false,
             Some(other) => {
-                let why = format!("Unsupported value: \"{other}\": supported values: \"\", \"Exact\", \"NotOlderThan\"");
+                let why =
+                    format!("Unsupported value: \"{other}\": supported values: \"\", \"Exact\", \"NotOlderThan\"");
                 return Err(Refusal::option("ListOptions", field, why));
             }
             // The legacy meaning of a version together with a limit.
@@ -122,10 +135,14 @@ pub(super) fn list(
         && version != shown
     {
         reached(store, version)?;
-        let changes = store.changes(resource, version).map_err(|_expired| match &options.token {
-            Some(token) => Refusal::ContinueExpired { token: token.at_newest().to_string() },
-            None => Refusal::ListExpired,
-        })?;
+        let changes = store
+            .changes(resource, version)
+            .map_err(|_expired| match &options.token {
+                Some(token) => Refusal::ContinueExpired {
+                    token: token.at_newest().to_string(),
+                },
+                None => Refusal::ListExpired,
+            })?;
         objects = rewind(objects, changes, selection.namespace());
         shown = version;
     }
@@ -147,12 +164,12 @@ pub(super) fn list(
             metadata.insert("remainingItemCount".to_owned(), json!(remaining));
         }
     }
-    let items = objects.iter().map(|object| item(object, shape)).collect();
-    Ok(whole(resource, shape, metadata, items))
+    let items: Vec<Value> = objects.iter().map(|object| item(object, shape)).collect();
+    Ok(whole(resource, shape, &metadata, &items))
 }
 
 /// A list object.
-pub(super) fn whole(resource: &Resource, shape: Shape, metadata: Map<String, Value>, items: Vec<Value>) -> Value {
+pub(super) fn whole(resource: &Resource, shape: Shape, metadata: &Map<String, Value>, items: &[Value]) -> Value {
     let (kind, api_version) = shape.types(resource);
     json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items})
 }
@@ -195,5 +212,9 @@ fn version(query: &Query) -> Result<Option<u64>, Refusal> {
 /// Kubernetes waits three seconds for a version that has not come yet; here none can be on its way.
 pub(super) fn reached(store: &impl ApiStore, requested: u64) -> Result<(), Refusal> {
     let current = store.version();
-    if requested > current { Err(Refusal::FutureVersion { requested, current }) } else { Ok(()) }
+    if requested > current {
+        Err(Refusal::FutureVersion { requested, current })
+    } else {
+        Ok(())
+    }
 }

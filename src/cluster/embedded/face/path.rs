@@ -62,7 +62,11 @@ pub(super) enum Facet {
 impl Target {
     /// Reads a path as Kubernetes does (`k8s.io/apiserver/pkg/endpoints/request/requestinfo.go`).
     pub(super) fn parse(path: &str, resources: &'static [Resource]) -> Result<Self, Refusal> {
-        let segments: Vec<String> = path.split('/').filter(|segment| !segment.is_empty()).map(decode).collect();
+        let segments: Vec<String> = path
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(decode)
+            .collect();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let (group, version, rest) = match segments.as_slice() {
             ["healthz" | "readyz" | "livez"] => return Ok(Self::Health),
@@ -88,23 +92,35 @@ impl Target {
                 Some("log") if resource.group.is_empty() && resource.plural == "pods" => Facet::Log,
                 Some(_) => return Err(Refusal::Unserved),
             };
-            Ok(Self::Object(Item { resource, namespace: namespace.map(str::to_owned), name: name.to_owned(), facet }))
+            Ok(Self::Object(Item {
+                resource,
+                namespace: namespace.map(str::to_owned),
+                name: name.to_owned(),
+                facet,
+            }))
         };
         match rest {
-            [] => Ok(Self::Resources { group: group.to_owned(), version: version.to_owned() }),
+            [] => Ok(Self::Resources {
+                group: group.to_owned(),
+                version: version.to_owned(),
+            }),
             ["namespaces", name, facet @ ("status" | "finalize")] => {
                 item(find("namespaces", false)?, None, name, Some(facet))
             }
-            ["namespaces", namespace, plural] => {
-                Ok(Self::Collection { resource: find(plural, true)?, namespace: Some((*namespace).to_owned()) })
-            }
+            ["namespaces", namespace, plural] => Ok(Self::Collection {
+                resource: find(plural, true)?,
+                namespace: Some((*namespace).to_owned()),
+            }),
             ["namespaces", namespace, plural, name] => item(find(plural, true)?, Some(namespace), name, None),
             ["namespaces", namespace, plural, name, facet] => {
                 item(find(plural, true)?, Some(namespace), name, Some(facet))
             }
             [plural] => {
                 let resource = find(plural, true).or_else(|_| find(plural, false))?;
-                Ok(Self::Collection { resource, namespace: None })
+                Ok(Self::Collection {
+                    resource,
+                    namespace: None,
+                })
             }
             [plural, name] => item(find(plural, false)?, None, name, None),
             [plural, name, facet] => item(find(plural, false)?, None, name, Some(facet)),

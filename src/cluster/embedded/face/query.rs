@@ -9,16 +9,23 @@ pub(super) struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads `a=b&c=d`.
     pub(super) fn parse(query: Option<&str>) -> Self {
-        let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
-        });
+        let pairs = query
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")))
+            });
         Self(pairs.collect())
     }
 
     /// A parameter; an empty one counts as absent.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(name, value)| name == key && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(name, value)| name == key && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// A switch. Like Kubernetes' `Convert_Slice_string_To_bool`: everything but `0` and `false` is true.
@@ -30,7 +37,10 @@ impl Query {
     /// A number.
     pub(super) fn number(&self, key: &str) -> Result<Option<u64>, Refusal> {
         self.text(key)
-            .map(|text| text.parse().map_err(|_| Refusal::BadRequest(not_a_number("ParseInt", text))))
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| Refusal::BadRequest(not_a_number("ParseInt", text)))
+            })
             .transpose()
     }
 

@@ -29,7 +29,9 @@ impl Shape {
     /// The first form of the `Accept` header that the server has. Tables are not offered, nor is protobuf; clients that
     /// would rather have these name JSON as well.
     pub(super) fn accepted(headers: &HeaderMap) -> Result<Self, Refusal> {
-        let Some(accept) = headers.get(ACCEPT).and_then(|value| value.to_str().ok()) else { return Ok(Self::Whole) };
+        let Some(accept) = headers.get(ACCEPT).and_then(|value| value.to_str().ok()) else {
+            return Ok(Self::Whole);
+        };
         let offered = accept.split(',').find_map(|range| {
             let mut parts = range.split(';').map(str::trim);
             let is_json = matches!(parts.next(), Some("application/json" | "application/*" | "*/*"));
@@ -40,7 +42,9 @@ impl Shape {
                 Some(_) => None,
             }
         });
-        offered.ok_or(Refusal::NotAcceptable("application/json, application/json;as=PartialObjectMetadata"))
+        offered.ok_or(Refusal::NotAcceptable(
+            "application/json, application/json;as=PartialObjectMetadata",
+        ))
     }
 
     /// The kind and API version that objects of `resource` have in this form.
@@ -79,7 +83,11 @@ pub(super) fn text(content: String) -> Answer {
 pub(super) fn stream(chunks: impl Stream<Item = Bytes> + Send + 'static) -> Answer {
     // The type of a frame is in a crate that is no dependency of ours; a full body is a stream of one frame.
     let frames = chunks.flat_map(|chunk| BodyStream::new(Full::new(chunk)));
-    headed(StatusCode::OK, "application/json", StreamBody::new(frames).boxed_unsync())
+    headed(
+        StatusCode::OK,
+        "application/json",
+        StreamBody::new(frames).boxed_unsync(),
+    )
 }
 
 fn full(code: StatusCode, media: &'static str, content: String) -> Answer {
@@ -89,6 +97,8 @@ fn full(code: StatusCode, media: &'static str, content: String) -> Answer {
 fn headed(code: StatusCode, media: &'static str, body: UnsyncBoxBody<Bytes, Infallible>) -> Answer {
     let mut response = Response::new(body);
     *response.status_mut() = code;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media));
     response
 }

@@ -52,7 +52,9 @@ impl Selection {
 
     /// Whether it selects an object.
     pub(super) fn matches(&self, object: &ApiObject) -> bool {
-        self.namespace.as_deref().is_none_or(|namespace| object.namespace.as_deref() == Some(namespace))
+        self.namespace
+            .as_deref()
+            .is_none_or(|namespace| object.namespace.as_deref() == Some(namespace))
             && self.labels.matches(&object.labels)
             && self.fields.matches(object)
     }

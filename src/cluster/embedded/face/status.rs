@@ -69,14 +69,6 @@ pub(super) enum Refusal {
         /// The newest.
         current: u64,
     },
-    /// No free name was found for a `generateName`.
-    #[error("{plural} \"{name}\" already exists, the server was not able to generate a unique name for the object")]
-    NoFreeName {
-        /// Plural name, with its group.
-        plural: String,
-        /// The last name tried.
-        name: String,
-    },
     /// Only the server gives versions (`storage/errors.go`; it has no reason of its own there).
     #[error("resourceVersion should not be set on objects to be created")]
     VersionOnCreate,
@@ -99,7 +91,11 @@ impl Refusal {
     pub(super) fn option(kind: &str, field: &str, why: String) -> Self {
         // NewInvalid with GroupKind{meta.k8s.io, ListOptions}.
         let causes = vec![(field.to_owned(), why)];
-        Self::Store(ApiError::Invalid { kind: format!("{kind}.meta.k8s.io"), name: String::new(), causes })
+        Self::Store(ApiError::Invalid {
+            kind: format!("{kind}.meta.k8s.io"),
+            name: String::new(),
+            causes,
+        })
     }
 
     /// The HTTP code and the reason.
@@ -113,7 +109,7 @@ impl Refusal {
             Self::BadRequest(_) | Self::Store(ApiError::BadRequest(_)) => (400, "BadRequest"),
             Self::WatchExpired { .. } | Self::ListExpired | Self::ContinueExpired { .. } => (410, "Expired"),
             Self::FutureVersion { .. } => (504, "Timeout"),
-            Self::NoFreeName { .. } | Self::Store(ApiError::AlreadyExists { .. }) => (409, "AlreadyExists"),
+            Self::Store(ApiError::AlreadyExists { .. }) => (409, "AlreadyExists"),
             Self::Store(ApiError::Conflict { .. }) => (409, "Conflict"),
             Self::Store(ApiError::Invalid { .. }) => (422, "Invalid"),
             Self::Store(ApiError::Forbidden(_)) => (403, "Forbidden"),
@@ -128,8 +124,7 @@ impl Refusal {
                 ApiError::NotFound { plural, name }
                 | ApiError::AlreadyExists { plural, name }
                 | ApiError::Conflict { plural, name, .. },
-            )
-            | Self::NoFreeName { plural, name } => Some(thing(plural, name)),
+            ) => Some(thing(plural, name)),
             Self::Store(ApiError::Invalid { kind, name, causes }) => {
                 let mut details = thing(kind, name);
                 details["causes"] = causes
@@ -212,5 +207,8 @@ fn cause(why: &str) -> &'static str {
         ("Too many", "FieldValueTooMany"),
         ("Internal error", "InternalError"),
     ];
-    TYPES.iter().find(|(words, _)| why.starts_with(words)).map_or("FieldValueInvalid", |(_, reason)| reason)
+    TYPES
+        .iter()
+        .find(|(words, _)| why.starts_with(words))
+        .map_or("FieldValueInvalid", |(_, reason)| reason)
 }

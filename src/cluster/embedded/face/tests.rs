@@ -4,10 +4,12 @@ mod listing;
 mod raw;
 pub(crate) mod store;
 mod watching;
+mod world;
 mod writing;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::Api;
+use kube::api::PostParams;
 use serde_json::{Value, json};
 
 use super::Face;
@@ -40,11 +42,14 @@ impl Fixture {
     }
 
     async fn add_pod(&self, name: &str, labels: Value) -> Pod {
-        self.pods().create(&Default::default(), &pod(name, labels)).await.unwrap()
+        self.pods()
+            .create(&PostParams::default(), &pod(name, &labels))
+            .await
+            .unwrap()
     }
 }
 
-fn pod(name: &str, labels: Value) -> Pod {
+fn pod(name: &str, labels: &Value) -> Pod {
     let spec = json!({"nodeName": format!("node-of-{name}"), "containers": [{"name": "main", "image": "shop"}]});
     serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}, "spec": spec})).unwrap()
 }

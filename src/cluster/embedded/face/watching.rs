@@ -37,12 +37,30 @@ pub(super) fn serve<W: Live + 'static>(
 ) -> Answer {
     let end = driver.after(options.length);
     let bookmarks = options.bookmarks.then(|| {
-        let last = end.checked_sub(LAST_BOOKMARK).filter(|last| *last > Instant::now()).unwrap_or(end);
-        Bookmarks { next: last.min(driver.after(BOOKMARKS)), last }
+        let last = end
+            .checked_sub(LAST_BOOKMARK)
+            .filter(|last| *last > Instant::now())
+            .unwrap_or(end);
+        Bookmarks {
+            next: last.min(driver.after(BOOKMARKS)),
+            last,
+        }
     });
-    let view = View { resource, selection, shape };
+    let view = View {
+        resource,
+        selection,
+        shape,
+    };
     let changed = driver.changes();
-    let mut watch = Watch { changed, driver, view, seen: 0, bookmarks, end, finished: false };
+    let mut watch = Watch {
+        changed,
+        driver,
+        view,
+        seen: 0,
+        bookmarks,
+        end,
+        finished: false,
+    };
     let first = watch.start(options);
     response::stream(stream::unfold((first, watch), |(first, mut watch)| async move {
         let chunk = match first {
@@ -161,17 +179,23 @@ impl View {
         if newest <= seen {
             return Ok((String::new(), seen));
         }
-        let changes = store.changes(self.resource, seen).map_err(|expired| Refusal::WatchExpired {
-            requested: seen,
-            oldest: expired.oldest,
-        })?;
+        let changes = store
+            .changes(self.resource, seen)
+            .map_err(|expired| Refusal::WatchExpired {
+                requested: seen,
+                oldest: expired.oldest,
+            })?;
         Ok((changes.iter().filter_map(|change| self.event(change)).collect(), newest))
     }
 
     /// What a change is to this selection (`storage/cacher/cache_watcher.go`: `convertToWatchEvent`).
     fn event(&self, change: &ApiChange) -> Option<String> {
         let is_in = !change.deleted && self.selection.matches(&change.object);
-        let before = if change.deleted { change.before.as_ref().or(Some(&change.object)) } else { change.before.as_ref() };
+        let before = if change.deleted {
+            change.before.as_ref().or(Some(&change.object))
+        } else {
+            change.before.as_ref()
+        };
         let was_in = before.filter(|before| self.selection.matches(before));
         let (kind, object) = match (was_in, is_in) {
             (None, true) => ("ADDED", &change.object),
@@ -190,7 +214,10 @@ impl View {
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        line("BOOKMARK", &json!({"kind": kind, "apiVersion": api_version, "metadata": metadata}))
+        line(
+            "BOOKMARK",
+            &json!({"kind": kind, "apiVersion": api_version, "metadata": metadata}),
+        )
     }
 }
 

@@ -1,7 +1,6 @@
 //! Creates, replaces and patches.
 
 mod body;
-mod name;
 
 use http::HeaderMap;
 use serde_json::Value;
@@ -14,7 +13,7 @@ use super::status::Refusal;
 use crate::simulation::api::{ApiObject, ApiStore, Part, Resource, merge};
 pub(super) use body::{Content, json_body};
 
-/// Creates an object in a collection.
+/// Creates an object in a collection. A `generateName` is the store's to complete, from the cluster's own chance.
 pub(super) fn create(
     store: &mut impl ApiStore,
     resource: &'static Resource,
@@ -25,10 +24,13 @@ pub(super) fn create(
     let dry_run = query.dry_run("CreateOptions")?;
     let mut object = content.object(resource)?;
     body::settle_namespace(&mut object, namespace)?;
-    if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| !version.is_empty() && version != "0") {
+    if object["metadata"]["resourceVersion"]
+        .as_str()
+        .is_some_and(|version| !version.is_empty() && version != "0")
+    {
         return Err(Refusal::VersionOnCreate);
     }
-    name::settle(store, resource, namespace, &mut object)?;
+    body::check_named(&object, resource)?;
     Ok(store.create(resource, object, dry_run)?)
 }
 
@@ -74,7 +76,10 @@ pub(super) fn check_patch_type(headers: &HeaderMap) -> Result<(), Refusal> {
             | "application/strategic-merge-patch+json"
             | "application/apply-patch+yaml"
             | "application/apply-patch+cbor"),
-        ) => Err(Refusal::Patch { kind: known.to_owned(), accepted: ACCEPTED }),
+        ) => Err(Refusal::Patch {
+            kind: known.to_owned(),
+            accepted: ACCEPTED,
+        }),
         Some(_) | None => Err(Refusal::MediaType(ACCEPTED)),
     }
 }

@@ -27,7 +27,10 @@ impl Token {
 
     /// The token that continues at the same place with what there is now.
     pub(super) fn at_newest(&self) -> Self {
-        Self { version: None, ..self.clone() }
+        Self {
+            version: None,
+            ..self.clone()
+        }
     }
 
     /// Whether the object comes after this place.
@@ -47,9 +50,11 @@ impl Token {
             None => None,
         };
         match (version, parts.next(), parts.next()) {
-            (Some(version), Some(namespace), Some(name)) if !name.is_empty() => {
-                Ok(Self { version, namespace: namespace.to_owned(), name: name.to_owned() })
-            }
+            (Some(version), Some(namespace), Some(name)) if !name.is_empty() => Ok(Self {
+                version,
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            }),
             _ => Err(Refusal::BadRequest("continue key is not valid".to_owned())),
         }
     }

@@ -40,25 +40,38 @@ pub(super) enum FieldError {
 impl FieldSelector {
     /// Reads a selector; the empty text selects everything.
     pub(super) fn parse(resource: &Resource, text: &str) -> Result<Self, FieldError> {
-        let terms = split_terms(text).into_iter().filter(|term| !term.is_empty()).map(|term| {
-            let (label, value, equal) = split_operator(term).ok_or_else(|| FieldError::Term {
-                selector: text.to_owned(),
-                term: term.to_owned(),
-            })?;
-            let value = unescape(value)?;
-            Ok(Term { label: supported(resource, label)?.to_owned(), value, equal })
-        });
+        let terms = split_terms(text)
+            .into_iter()
+            .filter(|term| !term.is_empty())
+            .map(|term| {
+                let (label, value, equal) = split_operator(term).ok_or_else(|| FieldError::Term {
+                    selector: text.to_owned(),
+                    term: term.to_owned(),
+                })?;
+                let value = unescape(value)?;
+                Ok(Term {
+                    label: supported(resource, label)?.to_owned(),
+                    value,
+                    equal,
+                })
+            });
         Ok(Self(terms.collect::<Result<_, _>>()?))
     }
 
     /// The selector of one name.
     pub(super) fn name(name: &str) -> Self {
-        Self(vec![Term { label: "metadata.name".to_owned(), value: name.to_owned(), equal: true }])
+        Self(vec![Term {
+            label: "metadata.name".to_owned(),
+            value: name.to_owned(),
+            equal: true,
+        }])
     }
 
     /// Whether it can select nothing but that name.
     pub(super) fn requires_name(&self, name: &str) -> bool {
-        self.0.iter().any(|term| term.equal && term.label == "metadata.name" && term.value == name)
+        self.0
+            .iter()
+            .any(|term| term.equal && term.label == "metadata.name" && term.value == name)
     }
 
     pub(super) fn is_everything(&self) -> bool {
@@ -135,7 +148,13 @@ fn supported<'l>(resource: &Resource, label: &'l str) -> Result<&'l str, FieldEr
 
 /// A field as selectors see it: text, empty when absent; switches are `false` when absent.
 fn field(object: &Value, label: &str) -> String {
-    let at = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let at = |path: &str| {
+        object
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     match label {
         // pkg/registry/core/event/strategy.go: ToSelectableFields
         "source" => match at("/source/component") {
@@ -143,10 +162,14 @@ fn field(object: &Value, label: &str) -> String {
             component => component,
         },
         "spec.unschedulable" | "spec.hostNetwork" => {
-            let set = object.pointer(&format!("/{}", label.replace('.', "/"))).and_then(Value::as_bool);
+            let set = object
+                .pointer(&format!("/{}", label.replace('.', "/")))
+                .and_then(Value::as_bool);
             set.unwrap_or_default().to_string()
         }
-        "status.successful" => object.pointer("/status/succeeded").map_or_else(|| "0".to_owned(), Value::to_string),
+        "status.successful" => object
+            .pointer("/status/succeeded")
+            .map_or_else(|| "0".to_owned(), Value::to_string),
         _ => match object.pointer(&format!("/{}", label.replace('.', "/"))) {
             Some(Value::String(text)) => text.clone(),
             Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
@@ -179,7 +202,9 @@ fn split_operator(term: &str) -> Option<(&str, &str, bool)> {
     term.char_indices().find_map(|(position, _)| {
         let (label, rest) = term.split_at(position);
         let operators = [("!=", false), ("==", true), ("=", true)];
-        operators.into_iter().find_map(|(operator, equal)| Some((label, rest.strip_prefix(operator)?, equal)))
+        operators
+            .into_iter()
+            .find_map(|(operator, equal)| Some((label, rest.strip_prefix(operator)?, equal)))
     })
 }
 

@@ -59,14 +59,19 @@ pub(super) enum LabelError {
         value: String,
     },
     /// `<` and `>` compare whole numbers.
-    #[error("unable to parse requirement: values[0]: Invalid value: \"{0}\": for 'Gt', 'Lt' operators, the value must be an integer")]
+    #[error(
+        "unable to parse requirement: values[0]: Invalid value: \"{0}\": for 'Gt', 'Lt' operators, the value must be an integer"
+    )]
     Number(String),
 }
 
 impl LabelSelector {
     /// Reads a selector; the empty text selects everything.
     pub(super) fn parse(text: &str) -> Result<Self, LabelError> {
-        let mut tokens = Tokens { text, rest: text.char_indices().peekable() };
+        let mut tokens = Tokens {
+            text,
+            rest: text.char_indices().peekable(),
+        };
         let mut requirements = Vec::new();
         let mut token = tokens.next();
         if token == Token::End {
@@ -116,7 +121,10 @@ impl Token<'_> {
             Self::Word(text) | Self::Mark(text) => text,
             Self::End => "",
         };
-        LabelError::Unexpected { found: found.to_owned(), expected }
+        LabelError::Unexpected {
+            found: found.to_owned(),
+            expected,
+        }
     }
 }
 
@@ -128,7 +136,9 @@ struct Tokens<'t> {
 impl<'t> Tokens<'t> {
     fn next(&mut self) -> Token<'t> {
         while self.rest.next_if(|(_, char)| char.is_ascii_whitespace()).is_some() {}
-        let Some((start, first)) = self.rest.next() else { return Token::End };
+        let Some((start, first)) = self.rest.next() else {
+            return Token::End;
+        };
         let is_mark = |char: char| "=!(),<>".contains(char);
         if is_mark(first) {
             if "=!".contains(first) {
@@ -136,7 +146,11 @@ impl<'t> Tokens<'t> {
             }
             return Token::Mark(&self.text[start..self.position()]);
         }
-        while self.rest.next_if(|(_, char)| !is_mark(*char) && !char.is_ascii_whitespace()).is_some() {}
+        while self
+            .rest
+            .next_if(|(_, char)| !is_mark(*char) && !char.is_ascii_whitespace())
+            .is_some()
+        {}
         Token::Word(&self.text[start..self.position()])
     }
 
@@ -148,11 +162,25 @@ impl<'t> Tokens<'t> {
     fn requirement(&mut self, token: Token<'t>) -> Result<(Requirement, Token<'t>), LabelError> {
         if token == Token::Mark("!") {
             let key = key(self.next())?;
-            return Ok((Requirement { key, rule: Rule::Absent }, self.next()));
+            return Ok((
+                Requirement {
+                    key,
+                    rule: Rule::Absent,
+                },
+                self.next(),
+            ));
         }
         let key = key(token)?;
         let rule = match self.next() {
-            next @ (Token::End | Token::Mark(",")) => return Ok((Requirement { key, rule: Rule::Exists }, next)),
+            next @ (Token::End | Token::Mark(",")) => {
+                return Ok((
+                    Requirement {
+                        key,
+                        rule: Rule::Exists,
+                    },
+                    next,
+                ));
+            }
             Token::Mark("=" | "==") => return self.equal(key, Rule::In),
             Token::Mark("!=") => return self.equal(key, Rule::NotIn),
             Token::Word("in") => Rule::In(self.set(&key)?),
@@ -174,7 +202,13 @@ impl<'t> Tokens<'t> {
             next @ (Token::End | Token::Mark(",")) => (String::new(), next),
             other @ Token::Mark(_) => return Err(other.unexpected("identifier")),
         };
-        Ok((Requirement { key, rule: rule(BTreeSet::from([value])) }, next))
+        Ok((
+            Requirement {
+                key,
+                rule: rule(BTreeSet::from([value])),
+            },
+            next,
+        ))
     }
 
     fn set(&mut self, key: &str) -> Result<BTreeSet<String>, LabelError> {
@@ -206,19 +240,33 @@ impl<'t> Tokens<'t> {
 }
 
 fn key(token: Token<'_>) -> Result<String, LabelError> {
-    let Token::Word(word) = token else { return Err(token.unexpected("!, identifier, or 'end of string'")) };
-    let (prefix, name) = word.split_once('/').map_or((None, word), |(prefix, name)| (Some(prefix), name));
-    let is_domain = |prefix: &str| {
-        prefix.len() <= 253 && prefix.split('.').all(|part| is_name(part) && !part.contains(['_', '.']))
+    let Token::Word(word) = token else {
+        return Err(token.unexpected("!, identifier, or 'end of string'"));
     };
-    if is_name(name) && prefix.is_none_or(is_domain) { Ok(word.to_owned()) } else { Err(LabelError::Key(word.to_owned())) }
+    let (prefix, name) = word
+        .split_once('/')
+        .map_or((None, word), |(prefix, name)| (Some(prefix), name));
+    let is_domain = |prefix: &str| {
+        prefix.len() <= 253
+            && prefix
+                .split('.')
+                .all(|part| is_name(part) && !part.contains(['_', '.']))
+    };
+    if is_name(name) && prefix.is_none_or(is_domain) {
+        Ok(word.to_owned())
+    } else {
+        Err(LabelError::Key(word.to_owned()))
+    }
 }
 
 fn value(key: &str, word: &str) -> Result<String, LabelError> {
     if is_name(word) {
         Ok(word.to_owned())
     } else {
-        Err(LabelError::Value { key: key.to_owned(), value: word.to_owned() })
+        Err(LabelError::Value {
+            key: key.to_owned(),
+            value: word.to_owned(),
+        })
     }
 }
 
@@ -228,7 +276,9 @@ fn is_name(text: &str) -> bool {
     text.len() <= 63
         && ends(text.chars().next())
         && ends(text.chars().last())
-        && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
+        && text
+            .chars()
+            .all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
 }
 
 #[cfg(test)]
@@ -238,7 +288,10 @@ mod tests {
     use super::*;
 
     fn labels(text: &str) -> Labels {
-        text.split_terminator(',').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect()
+        text.split_terminator(',')
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect()
     }
 
     #[rstest]

@@ -11,7 +11,15 @@ use crate::simulation::api::{
 };
 
 const fn resource(group: &'static str, plural: &'static str, kind: &'static str, namespaced: bool) -> Resource {
-    Resource { group, version: "v1", plural, kind, namespaced, status: true, modelled: true }
+    Resource {
+        group,
+        version: "v1",
+        plural,
+        kind,
+        namespaced,
+        status: true,
+        modelled: true,
+    }
 }
 
 static RESOURCES: [Resource; 6] = [
@@ -19,7 +27,10 @@ static RESOURCES: [Resource; 6] = [
     resource("", "nodes", "Node", false),
     resource("", "pods", "Pod", true),
     resource("", "events", "Event", true),
-    Resource { status: false, ..resource("", "configmaps", "ConfigMap", true) },
+    Resource {
+        status: false,
+        ..resource("", "configmaps", "ConfigMap", true)
+    },
     resource("apps", "deployments", "Deployment", true),
 ];
 
@@ -66,7 +77,13 @@ impl Store {
         self.log.clear();
     }
 
-    fn record(&mut self, resource: &'static Resource, mut whole: Value, before: Option<ApiObject>, deleted: bool) -> ApiObject {
+    fn record(
+        &mut self,
+        resource: &'static Resource,
+        mut whole: Value,
+        before: Option<ApiObject>,
+        deleted: bool,
+    ) -> ApiObject {
         self.version = self.version() + 1;
         let metadata = &mut whole["metadata"];
         metadata["resourceVersion"] = json!(self.version.to_string());
@@ -85,12 +102,20 @@ impl Store {
         } else {
             self.objects.insert(key, object.clone());
         }
-        self.log.push(ApiChange { version: self.version, object: object.clone(), before, deleted });
+        self.log.push(ApiChange {
+            version: self.version,
+            object: object.clone(),
+            before,
+            deleted,
+        });
         object
     }
 
     fn stored(&self, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Result<ApiObject, ApiError> {
-        let missing = || ApiError::NotFound { plural: super::super::listing::qualified(resource), name: name.to_owned() };
+        let missing = || ApiError::NotFound {
+            plural: super::super::listing::qualified(resource),
+            name: name.to_owned(),
+        };
         self.get(resource, namespace, name).ok_or_else(missing)
     }
 }
@@ -105,11 +130,18 @@ impl ApiStore for Store {
     }
 
     fn get(&self, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Option<ApiObject> {
-        self.objects.get(&(resource.plural, namespace.map(Arc::from), Arc::from(name))).cloned()
+        self.objects
+            .get(&(resource.plural, namespace.map(Arc::from), Arc::from(name)))
+            .cloned()
     }
 
     fn list(&self, resource: &'static Resource, namespace: Option<&str>) -> Vec<ApiObject> {
-        let mut objects: Vec<_> = self.objects.values().filter(|object| object.resource == resource).cloned().collect();
+        let mut objects: Vec<_> = self
+            .objects
+            .values()
+            .filter(|object| object.resource == resource)
+            .cloned()
+            .collect();
         objects.retain(|object| namespace.is_none() || object.namespace.as_deref() == namespace);
         objects
     }
@@ -123,6 +155,9 @@ impl ApiStore for Store {
     }
 
     fn create(&mut self, resource: &'static Resource, mut object: Value, dry_run: bool) -> Result<ApiObject, ApiError> {
+        if let Some(base) = object["metadata"]["generateName"].as_str() {
+            object["metadata"]["name"] = json!(format!("{base}{}", self.version()));
+        }
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let namespace = object["metadata"]["namespace"].as_str().map(str::to_owned);
         let plural = super::super::listing::qualified(resource);
@@ -131,7 +166,11 @@ impl ApiStore for Store {
         }
         if name.contains('_') {
             let causes = vec![("metadata.name".to_owned(), "Invalid value: no underscores".to_owned())];
-            return Err(ApiError::Invalid { kind: resource.kind.to_owned(), name, causes });
+            return Err(ApiError::Invalid {
+                kind: resource.kind.to_owned(),
+                name,
+                causes,
+            });
         }
         object["metadata"]["uid"] = json!(format!("uid-{}", self.version() + 1));
         let created = self.record(resource, object, None, false);
@@ -152,10 +191,17 @@ impl ApiStore for Store {
     ) -> Result<ApiObject, ApiError> {
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let before = self.stored(resource, object["metadata"]["namespace"].as_str(), &name)?;
-        if object["metadata"]["resourceVersion"].as_str().is_some_and(|version| version != before.version.to_string()) {
+        if object["metadata"]["resourceVersion"]
+            .as_str()
+            .is_some_and(|version| version != before.version.to_string())
+        {
             let plural = super::super::listing::qualified(resource);
             let why = "the object has been modified; please apply your changes to the latest version and try again";
-            return Err(ApiError::Conflict { plural, name, why: why.to_owned() });
+            return Err(ApiError::Conflict {
+                plural,
+                name,
+                why: why.to_owned(),
+            });
         }
         let mut whole = before.body.project();
         match part {
@@ -166,7 +212,11 @@ impl ApiStore for Store {
             }
             Part::Status => whole["status"] = object["status"].take(),
         }
-        if dry_run { Ok(before) } else { Ok(self.record(resource, whole, Some(before), false)) }
+        if dry_run {
+            Ok(before)
+        } else {
+            Ok(self.record(resource, whole, Some(before), false))
+        }
     }
 
     fn delete(
@@ -178,9 +228,17 @@ impl ApiStore for Store {
     ) -> Result<(ApiObject, bool), ApiError> {
         let before = self.stored(resource, namespace, name)?;
         let mut whole = before.body.project();
-        if options.uid.as_deref().is_some_and(|uid| whole["metadata"]["uid"] != uid) {
+        if options
+            .uid
+            .as_deref()
+            .is_some_and(|uid| whole["metadata"]["uid"] != uid)
+        {
             let plural = super::super::listing::qualified(resource);
-            return Err(ApiError::Conflict { plural, name: name.to_owned(), why: "Precondition failed".to_owned() });
+            return Err(ApiError::Conflict {
+                plural,
+                name: name.to_owned(),
+                why: "Precondition failed".to_owned(),
+            });
         }
         let gone = resource.plural != "pods" || options.grace == Some(0);
         if !gone {

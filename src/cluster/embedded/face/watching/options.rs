@@ -37,10 +37,12 @@ impl WatchOptions {
     /// Reads them as `k8s.io/apimachinery/pkg/apis/meta/internalversion/validation/validation.go` does
     /// (`validateWatchOptions`).
     pub(in super::super) fn parse(query: &Query) -> Result<Self, Refusal> {
-        let forbidden = |field: &str, why: &str| Err(Refusal::option("ListOptions", field, format!("Forbidden: {why}")));
+        let forbidden =
+            |field: &str, why: &str| Err(Refusal::option("ListOptions", field, format!("Forbidden: {why}")));
         let version = query.text("resourceVersion").map(|text| {
             let why = format!("Invalid value: \"{text}\": {}", not_a_number("ParseUint", text));
-            text.parse::<u64>().map_err(|_| Refusal::option("ListOptions", "resourceVersion", why))
+            text.parse::<u64>()
+                .map_err(|_| Refusal::option("ListOptions", "resourceVersion", why))
         });
         let version = version.transpose()?;
         let matching = query.text("resourceVersionMatch");
@@ -58,7 +60,9 @@ impl WatchOptions {
         }
         let bookmarks = query.switch("allowWatchBookmarks").unwrap_or_default();
         let start = match (initial, version) {
-            (Some(true), least) => Start::Everything { least: least.unwrap_or(0) },
+            (Some(true), least) => Start::Everything {
+                least: least.unwrap_or(0),
+            },
             (Some(false), None | Some(0)) => Start::Now,
             (None, None | Some(0)) => Start::Everything { least: 0 },
             (_, Some(version)) => Start::After(version),
@@ -67,7 +71,10 @@ impl WatchOptions {
             start,
             bookmarks,
             marks_initial_end: bookmarks && initial == Some(true),
-            length: query.number("timeoutSeconds")?.filter(|s| *s > 0).map_or(LENGTH, Duration::from_secs),
+            length: query
+                .number("timeoutSeconds")?
+                .filter(|s| *s > 0)
+                .map_or(LENGTH, Duration::from_secs),
         })
     }
 }

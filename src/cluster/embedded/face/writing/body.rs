@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::path::Item;
 use super::super::status::Refusal;
-use crate::simulation::api::Resource;
+use crate::simulation::api::{ApiError, Resource};
 
 /// The body of a create or replace.
 pub(in super::super) struct Content(Bytes);
@@ -33,10 +33,15 @@ impl Content {
         let mut object: Value = serde_json::from_slice(&self.0)
             .map_err(|error| unrecognized(&format!("couldn't get version/kind; json parse error: {error}")))?;
         if !object.is_object() {
-            return Err(unrecognized("couldn't get version/kind; json parse error: not an object"));
+            return Err(unrecognized(
+                "couldn't get version/kind; json parse error: not an object",
+            ));
         }
         // Kubernetes' decoder takes what is missing from the path.
-        for (key, default) in [("kind", resource.kind.to_owned()), ("apiVersion", resource.api_version())] {
+        for (key, default) in [
+            ("kind", resource.kind.to_owned()),
+            ("apiVersion", resource.api_version()),
+        ] {
             if object[key].as_str().unwrap_or_default().is_empty() {
                 object[key] = json!(default);
             }
@@ -67,7 +72,10 @@ pub(super) fn check_types(object: &Value, resource: &Resource) -> Result<(), Ref
     let refuse = |why| Err(Refusal::BadRequest(why));
     if kind != resource.kind {
         let short = version.rsplit('/').next().unwrap_or_default();
-        return refuse(format!("{kind} in version \"{short}\" cannot be handled as a {}", resource.kind));
+        return refuse(format!(
+            "{kind} in version \"{short}\" cannot be handled as a {}",
+            resource.kind
+        ));
     }
     if version != expected {
         return refuse(format!(
@@ -95,6 +103,25 @@ pub(super) fn settle_namespace(object: &mut Value, namespace: Option<&str>) -> R
         }
     }
     Ok(())
+}
+
+/// Refuses an object that has no name and none to be made (`k8s.io/apimachinery/pkg/api/validation/objectmeta.go`).
+pub(super) fn check_named(object: &Value, resource: &Resource) -> Result<(), Refusal> {
+    let is_set = |key: &str| object["metadata"][key].as_str().is_some_and(|text| !text.is_empty());
+    if is_set("name") || is_set("generateName") {
+        return Ok(());
+    }
+    let group = if resource.group.is_empty() {
+        String::new()
+    } else {
+        format!(".{}", resource.group)
+    };
+    let why = "Required value: name or generateName is required";
+    Err(Refusal::Store(ApiError::Invalid {
+        kind: format!("{}{group}", resource.kind),
+        name: String::new(),
+        causes: vec![("metadata.name".to_owned(), why.to_owned())],
+    }))
 }
 
 /// Refuses an object of another name than the path's (`endpoints/handlers/rest.go`: `checkName`).
@@ -125,10 +152,18 @@ pub(super) fn check_name(object: &Value, item: &Item) -> Result<(), Refusal> {
 /// The first bytes of a body (`endpoints/handlers/rest.go`: `summarizeData`).
 fn summary(body: &[u8]) -> String {
     const LENGTH: usize = 30;
-    let (start, more) = (&body[..body.len().min(LENGTH)], if body.len() > LENGTH { " ..." } else { "" });
-    match body.first() {
+    let start = &body[..body.len().min(LENGTH)];
+    let mut summary = match body.first() {
         None => "<empty>".to_owned(),
-        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(start)),
-        Some(_) => format!("{}{more}", start.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        Some(b'{') => String::from_utf8_lossy(start).into_owned(),
+        Some(_) => start
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .filter_map(|half| char::from_digit(half.into(), 16))
+            .collect(),
+    };
+    if body.len() > LENGTH {
+        summary.push_str(" ...");
     }
+    summary
 }
