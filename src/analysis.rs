@@ -105,7 +105,9 @@ pub fn analyse(history: &History) -> Analysis {
     let mut contradictions = window::contradictions(history);
     let window = Window::of(history);
     let victims = victims::of(history);
-    let timelines = window.map(|window| victims::timelines(history, window, &victims)).unwrap_or_default();
+    let timelines = window
+        .map(|window| victims::timelines(history, window, &victims))
+        .unwrap_or_default();
     let mut journeys = Vec::with_capacity(history.header.journeys.len());
     for (index, loaded) in history.header.journeys.iter().enumerate() {
         let counted = availability::count(history, index, window, &mut contradictions);
@@ -122,7 +124,9 @@ pub fn analyse(history: &History) -> Analysis {
             latency: counted.latency,
             anomalies: counted.anomalies,
             failures: counted.failures,
-            phases: window.map(|window| phases::attribute(&bad, window, first_error, &on_path)).unwrap_or_default(),
+            phases: window
+                .map(|window| phases::attribute(&bad, window, first_error, &on_path))
+                .unwrap_or_default(),
             milestones: victims::milestones(first_error, &on_path),
             seconds: counted.seconds,
         });

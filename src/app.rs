@@ -49,7 +49,9 @@ pub enum AppError {
     #[error("the cluster refuses the application's model")]
     Describe(#[source] ClusterError),
     /// The cluster has no such kind.
-    #[error("{kind} `{name}` ({api_version}) in {origin}: the cluster serves no such kind; look at `kubectl api-resources`")]
+    #[error(
+        "{kind} `{name}` ({api_version}) in {origin}: the cluster serves no such kind; look at `kubectl api-resources`"
+    )]
     UnknownKind {
         /// The manifest.
         origin: String,
@@ -85,7 +87,9 @@ pub enum AppError {
         waiting: Vec<String>,
     },
     /// There is no built-in manifest of this name.
-    #[error("unknown manifest `{name}`: expected sockshop-demo or sockshop-demo-ha, or use App::from_manifest for a file")]
+    #[error(
+        "unknown manifest `{name}`: expected sockshop-demo or sockshop-demo-ha, or use App::from_manifest for a file"
+    )]
     NoManifest {
         /// The name asked for.
         name: String,
@@ -126,7 +130,9 @@ impl App {
     pub fn from_manifest(path: impl AsRef<Path>) -> Result<Undeployed, AppError> {
         let path = path.as_ref();
         let text = read(path)?;
-        let name = path.file_stem().map_or_else(|| "application".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        let name = path
+            .file_stem()
+            .map_or_else(|| "application".to_owned(), |stem| stem.to_string_lossy().into_owned());
         Undeployed::new(&name, &path.display().to_string(), &text)
     }
 
@@ -157,7 +163,12 @@ impl App {
     /// A journey of the test's own.
     #[must_use]
     pub fn subject(&self, name: impl Into<String>, journey: Journey) -> Subject {
-        Subject { app: self.name.clone(), namespace: self.namespace.clone(), name: name.into(), journey }
+        Subject {
+            app: self.name.clone(),
+            namespace: self.namespace.clone(),
+            name: name.into(),
+            journey,
+        }
     }
 }
 
@@ -166,7 +177,10 @@ impl App {
 /// # Errors
 /// When it cannot be read.
 pub fn read(path: &Path) -> Result<String, AppError> {
-    std::fs::read_to_string(path).map_err(|source| AppError::Read { path: path.to_owned(), source })
+    std::fs::read_to_string(path).map_err(|source| AppError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 impl Undeployed {
@@ -175,9 +189,16 @@ impl Undeployed {
     /// # Errors
     /// When it is no manifest.
     pub fn new(name: &str, origin: &str, text: &str) -> Result<Self, AppError> {
-        let manifest = Manifest::parse(text, origin)
-            .map_err(|source| AppError::Manifest { origin: origin.to_owned(), source })?;
-        Ok(Self { name: name.to_owned(), manifest, model: None, assume_default: false })
+        let manifest = Manifest::parse(text, origin).map_err(|source| AppError::Manifest {
+            origin: origin.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            name: name.to_owned(),
+            manifest,
+            model: None,
+            assume_default: false,
+        })
     }
 
     /// What its images do.
@@ -192,8 +213,10 @@ impl Undeployed {
     /// When the file cannot be read or is no model.
     pub fn model_file(self, path: impl AsRef<Path>) -> Result<Self, AppError> {
         let path = path.as_ref();
-        let model = Application::from_yaml(&read(path)?)
-            .map_err(|source| AppError::Model { origin: path.display().to_string(), source })?;
+        let model = Application::from_yaml(&read(path)?).map_err(|source| AppError::Model {
+            origin: path.display().to_string(),
+            source,
+        })?;
         Ok(self.model(model))
     }
 
@@ -211,11 +234,17 @@ impl Undeployed {
     pub async fn deploy(self, cluster: &Cluster) -> Result<App, AppError> {
         let namespace: Arc<str> = self.manifest.namespace().into();
         let model = self.model.unwrap_or_else(|| Application::unnamed(&self.name));
-        cluster.describe(&namespace, &model, self.assume_default).map_err(AppError::Describe)?;
+        cluster
+            .describe(&namespace, &model, self.assume_default)
+            .map_err(AppError::Describe)?;
         deploy::apply(cluster, &self.manifest).await?;
         deploy::wait(cluster, &self.name, &self.manifest).await?;
         cluster.settle().await;
-        Ok(App { name: self.name.into(), namespace, model: Arc::new(model) })
+        Ok(App {
+            name: self.name.into(),
+            namespace,
+            model: Arc::new(model),
+        })
     }
 }
 
@@ -246,13 +275,18 @@ impl Subject {
 
     /// The share of good slots from injection to the end of the observation lies in this range, for example `0.90..`.
     pub fn availability(self, share: std::ops::RangeFrom<f64>) -> Claimed {
-        self.claim(Claim::Availability { at_least_ppm: parts(share.start) })
+        self.claim(Claim::Availability {
+            at_least_ppm: parts(share.start),
+        })
     }
 
     /// From so long after the injection on, every window of 10 s has at least 99 % good slots
     /// (see [`Claimed::of_slots`] for another share).
     pub fn recovers_within(self, within: std::time::Duration) -> Claimed {
-        self.claim(Claim::RecoversWithin { within, at_least_ppm: RECOVERED })
+        self.claim(Claim::RecoversWithin {
+            within,
+            at_least_ppm: RECOVERED,
+        })
     }
 
     /// No outage is longer than this, for example `..=60.secs()`.
@@ -261,7 +295,13 @@ impl Subject {
     }
 
     fn claim(self, claim: Claim) -> Claimed {
-        Claimed { hypothesis: Hypothesis { journey: self.name.clone(), claim }, subject: self }
+        Claimed {
+            hypothesis: Hypothesis {
+                journey: self.name.clone(),
+                claim,
+            },
+            subject: self,
+        }
     }
 }
 

@@ -52,7 +52,10 @@ pub struct Cluster {
 
 impl std::fmt::Debug for Cluster {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cluster").field("kind", &self.kind()).field("profile", &self.profile()).finish_non_exhaustive()
+        f.debug_struct("Cluster")
+            .field("kind", &self.kind())
+            .field("profile", &self.profile())
+            .finish_non_exhaustive()
     }
 }
 

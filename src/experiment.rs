@@ -74,7 +74,13 @@ pub struct Experiment<H = Missing, F = Missing, O = Missing> {
 impl Experiment {
     /// An experiment of this name.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), hypotheses: Missing, fault: Missing, observation: Missing, expected: Verdict::Held }
+        Self {
+            name: name.into(),
+            hypotheses: Missing,
+            fault: Missing,
+            observation: Missing,
+            expected: Verdict::Held,
+        }
     }
 }
 
@@ -171,7 +177,11 @@ impl Report {
     pub fn new(history: History) -> Self {
         let analysis = analyse(&history);
         let judgement = judge(&history, &analysis);
-        Self { history, analysis, judgement }
+        Self {
+            history,
+            analysis,
+            judgement,
+        }
     }
 
     /// What the run showed.
@@ -213,7 +223,11 @@ impl Report {
     /// As the reports see it.
     #[must_use]
     pub const fn view(&self) -> RunView<'_> {
-        RunView { header: &self.history.header, analysis: &self.analysis, judgement: &self.judgement }
+        RunView {
+            header: &self.history.header,
+            analysis: &self.analysis,
+            judgement: &self.judgement,
+        }
     }
 
     /// The text that [`assert_availability_snapshot!`](crate::assert_availability_snapshot) compares.
@@ -252,12 +266,19 @@ impl Report {
     #[must_use]
     pub fn snapshot_name(&self, test: &str) -> String {
         let header = &self.history.header;
-        format!("{test}@{}.{}.{}.seed-{}", header.application, header.cluster, header.profile, header.seed)
+        format!(
+            "{test}@{}.{}.{}.seed-{}",
+            header.application, header.cluster, header.profile, header.seed
+        )
     }
 }
 
 /// The name of the test in a type's path: `crate::tests::name::{{closure}}::here` is `tests__name`.
 #[must_use]
 pub fn test_name(path: &str) -> String {
-    path.split("::").skip(1).filter(|part| !part.starts_with('{') && *part != "here").collect::<Vec<_>>().join("__")
+    path.split("::")
+        .skip(1)
+        .filter(|part| !part.starts_with('{') && *part != "here")
+        .collect::<Vec<_>>()
+        .join("__")
 }

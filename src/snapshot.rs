@@ -9,7 +9,10 @@
 macro_rules! assert_availability_snapshot {
     ($report:expr $(,)?) => {{
         fn here() {}
-        $crate::assert_availability_snapshot!($crate::experiment::test_name(::std::any::type_name_of_val(&here)), $report)
+        $crate::assert_availability_snapshot!(
+            $crate::experiment::test_name(::std::any::type_name_of_val(&here)),
+            $report
+        )
     }};
     ($name:expr, $report:expr $(,)?) => {{
         let report: &$crate::Report = &$report;

@@ -42,7 +42,10 @@ impl SockShop {
                 return Err(AppError::NoManifest { name: name.to_owned() });
             }
         };
-        let model = Self::model().map_err(|source| AppError::Model { origin: "the sock shop's model".to_owned(), source })?;
+        let model = Self::model().map_err(|source| AppError::Model {
+            origin: "the sock shop's model".to_owned(),
+            source,
+        })?;
         Ok(Undeployed::new(name, name, text)?.model(model))
     }
 

@@ -55,7 +55,9 @@ impl Stage {
     /// A new cluster whose own workloads are ready.
     #[must_use]
     pub fn new(profile: Arc<Profile>, seed: u64) -> Self {
-        let mut stage = Self { world: World::new(profile, seed) };
+        let mut stage = Self {
+            world: World::new(profile, seed),
+        };
         for _ in 0..300 {
             stage.world.run_for(Span::secs(1));
             if stage.complete("kube-system", None) {
@@ -83,7 +85,9 @@ impl Stage {
             let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
             let resource = resources::find(group, version, &object.kind).ok_or_else(|| SurveyError::Kind(what()))?;
             let mut value = object.value.clone();
-            let space = resource.namespaced.then(|| object.namespace.clone().unwrap_or_else(|| namespace.clone()));
+            let space = resource
+                .namespaced
+                .then(|| object.namespace.clone().unwrap_or_else(|| namespace.clone()));
             if let Some(space) = &space {
                 value["metadata"]["namespace"] = serde_json::json!(space);
             }
@@ -97,8 +101,12 @@ impl Stage {
             };
             done.map_err(|error| SurveyError::Refused(what(), error))?;
         }
-        let deployments: Vec<&str> =
-            manifest.objects.iter().filter(|object| object.kind == "Deployment").map(|object| object.name.as_str()).collect();
+        let deployments: Vec<&str> = manifest
+            .objects
+            .iter()
+            .filter(|object| object.kind == "Deployment")
+            .map(|object| object.name.as_str())
+            .collect();
         for _ in 0..LONGEST {
             self.world.run_for(Span::secs(1));
             if self.complete(&namespace, Some(&deployments)) {
@@ -129,7 +137,13 @@ impl Stage {
     ///
     /// # Errors
     /// When its fault has no targets or its journeys cannot be served.
-    pub fn run(&mut self, plan: &Plan, application: &str, namespace: &str, journeys: &[(String, Journey)]) -> Result<History, SurveyError> {
+    pub fn run(
+        &mut self,
+        plan: &Plan,
+        application: &str,
+        namespace: &str,
+        journeys: &[(String, Journey)],
+    ) -> Result<History, SurveyError> {
         let world = &mut self.world;
         world.start_load(namespace, journeys)?;
         let mut steady = false;
@@ -166,7 +180,9 @@ impl Stage {
 pub fn seeds<T: Send>(range: std::ops::Range<u64>, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let count = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
     let next = AtomicUsize::new(0);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(count.max(1));
+    let workers = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(count.max(1));
     let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
         let work = || {
             let mut done = Vec::new();

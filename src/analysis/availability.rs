@@ -37,7 +37,9 @@ impl Slots {
 /// A part of a whole in parts in a million, rounded down.
 fn ppm(part: u64, whole: u64) -> Option<u32> {
     let million = u128::from(part) * 1_000_000;
-    million.checked_div(u128::from(whole)).map(|ppm| u32::try_from(ppm).unwrap_or(u32::MAX))
+    million
+        .checked_div(u128::from(whole))
+        .map(|ppm| u32::try_from(ppm).unwrap_or(u32::MAX))
 }
 
 /// Whether a part is at least so many parts in a million of a whole: exact. Of nothing it is not.
@@ -78,14 +80,28 @@ pub(super) struct Counted {
 }
 
 /// Counts one journey over the observation; records that contradict themselves are named.
-pub(super) fn count(history: &History, journey: usize, window: Option<Window>, contradictions: &mut Vec<String>) -> Counted {
-    let Some(window) = window else { return Counted::default() };
-    let mut counted = Counted { seconds: vec![Tally::default(); window.index(window.end)], ..Counted::default() };
+pub(super) fn count(
+    history: &History,
+    journey: usize,
+    window: Option<Window>,
+    contradictions: &mut Vec<String>,
+) -> Counted {
+    let Some(window) = window else {
+        return Counted::default();
+    };
+    let mut counted = Counted {
+        seconds: vec![Tally::default(); window.index(window.end)],
+        ..Counted::default()
+    };
     let mut histogram: BTreeMap<u16, u64> = BTreeMap::new();
     let mut failures: BTreeMap<FailureKind, u64> = BTreeMap::new();
     let name = &history.header.journeys[journey].name;
     let mut wrong: Option<(u64, &str)> = None;
-    for second in history.seconds.iter().filter(|second| second.journey as usize == journey) {
+    for second in history
+        .seconds
+        .iter()
+        .filter(|second| second.journey as usize == journey)
+    {
         if !(window.first..window.end).contains(&second.s) {
             continue;
         }
@@ -102,7 +118,10 @@ pub(super) fn count(history: &History, journey: usize, window: Option<Window>, c
             counted.slots.planned += u64::from(second.planned);
             counted.slots.good += u64::from(second.good.min(second.planned));
         }
-        *tally = Tally { planned: second.planned, good: second.good.min(second.planned) };
+        *tally = Tally {
+            planned: second.planned,
+            good: second.good.min(second.planned),
+        };
         counted.anomalies += u64::from(second.anomalies);
         for &(bucket, count) in &second.latency {
             *histogram.entry(bucket).or_default() += u64::from(count);
@@ -112,7 +131,11 @@ pub(super) fn count(history: &History, journey: usize, window: Option<Window>, c
         }
     }
     contradictions.extend(wrong.map(|(s, what)| format!("second {s} of {name} {what}")));
-    counted.latency = Latency { p50: percentile(&histogram, 50), p99: percentile(&histogram, 99), max: percentile(&histogram, 100) };
+    counted.latency = Latency {
+        p50: percentile(&histogram, 50),
+        p99: percentile(&histogram, 99),
+        max: percentile(&histogram, 100),
+    };
     counted.failures = failures.into_iter().collect();
     counted
 }
@@ -129,7 +152,10 @@ impl Slots {
 
 /// The outcomes of a second from its run-length code; `None` when the code is none, or differs from the counts beside it.
 fn outcomes(second: &Second) -> Option<Slots> {
-    let mut slots = Slots { planned: u64::from(second.planned), ..Slots::default() };
+    let mut slots = Slots {
+        planned: u64::from(second.planned),
+        ..Slots::default()
+    };
     let mut rest = second.slots.as_str();
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
@@ -152,10 +178,13 @@ fn percentile(histogram: &BTreeMap<u16, u64>, percent: u64) -> Option<u64> {
     let total: u64 = histogram.values().sum();
     let wanted = (total * percent).div_ceil(100);
     let mut seen = 0;
-    histogram.iter().filter(|(_, count)| **count > 0).find_map(|(&bucket, count)| {
-        seen += count;
-        (seen >= wanted).then(|| latency_bound(bucket))
-    })
+    histogram
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .find_map(|(&bucket, count)| {
+            seen += count;
+            (seen >= wanted).then(|| latency_bound(bucket))
+        })
 }
 
 #[cfg(test)]
@@ -170,10 +199,25 @@ mod tests {
         let mut history = healthy();
         history.seconds[29].slots = "100f".into(); // the second before the injection
         history.seconds[29].good = 0;
-        *history.at(3) = Second { s: 103, planned: 100, good: 90, slots: "80g4f3n3u10g".into(), ..Second::default() };
+        *history.at(3) = Second {
+            s: 103,
+            planned: 100,
+            good: 90,
+            slots: "80g4f3n3u10g".into(),
+            ..Second::default()
+        };
         let journey = &analyse(&history).journeys[0];
         let planned = OBSERVED * u64::from(RATE);
-        assert_eq!(journey.slots, Slots { planned, good: planned - 10, failed: 4, not_sent: 3, unfinished: 3 });
+        assert_eq!(
+            journey.slots,
+            Slots {
+                planned,
+                good: planned - 10,
+                failed: 4,
+                not_sent: 3,
+                unfinished: 3
+            }
+        );
         assert_eq!(journey.availability_ppm(), Some(998_333)); // 5,990 of 6,000, rounded down
         assert_eq!(journey.seconds[3], Tally { planned: 100, good: 90 });
     }
@@ -187,7 +231,12 @@ mod tests {
             }
         }
         history.set(0, 0);
-        let last = Second { s: INJECTED + OBSERVED, planned: 100, slots: "100f".into(), ..Second::default() };
+        let last = Second {
+            s: INJECTED + OBSERVED,
+            planned: 100,
+            slots: "100f".into(),
+            ..Second::default()
+        };
         history.seconds.push(last);
         assert_eq!(analyse(&history).journeys[0].slots.failed, 100);
     }
@@ -207,16 +256,32 @@ mod tests {
             history.at(after).latency = vec![(4, 50), (8, 49), (16, 1)];
         }
         let latency = analyse(&history).journeys[0].latency;
-        assert_eq!(latency, Latency { p50: Some(2_000), p99: Some(4_000), max: Some(16_000) });
+        assert_eq!(
+            latency,
+            Latency {
+                p50: Some(2_000),
+                p99: Some(4_000),
+                max: Some(16_000)
+            }
+        );
         history.at(0).latency = vec![(8, 100)];
-        assert_eq!(analyse(&history).journeys[0].latency.p50, Some(4_000), "one slot less than half is in bucket 4");
+        assert_eq!(
+            analyse(&history).journeys[0].latency.p50,
+            Some(4_000),
+            "one slot less than half is in bucket 4"
+        );
         assert_eq!(percentile(&BTreeMap::new(), 50), None);
     }
 
     #[test]
     fn failures_are_summed_by_kind_and_anomalies_over_all_seconds() {
         let mut history = healthy();
-        let failure = |kind, count| Failure { step: 0, kind, count, first: at(INJECTED) };
+        let failure = |kind, count| Failure {
+            step: 0,
+            kind,
+            count,
+            first: at(INJECTED),
+        };
         history.at(1).failures = vec![failure(FailureKind::Status(500), 3), failure(FailureKind::Dns, 2)];
         history.at(2).failures = vec![failure(FailureKind::Dns, 5)];
         history.at(2).anomalies = 4;
@@ -228,17 +293,28 @@ mod tests {
 
     #[test]
     fn slots_that_contradict_their_counts_are_found() {
-        let second = |slots: &str| Second { planned: 10, good: 4, slots: slots.into(), ..Second::default() };
+        let second = |slots: &str| Second {
+            planned: 10,
+            good: 4,
+            slots: slots.into(),
+            ..Second::default()
+        };
         assert!(outcomes(&second("4g6f")).is_some());
         for wrong in ["", "4g5f", "5g5f", "4g6x", "4g6", "g9f", "4g6f\u{e9}", "99999999999g"] {
             assert_eq!(outcomes(&second(wrong)), None, "{wrong}");
         }
         let mut history = healthy();
         history.at(4).slots = "99g".into();
-        assert_eq!(analyse(&history).contradictions, ["second 104 of checkout has counts that differ from its slots"]);
+        assert_eq!(
+            analyse(&history).contradictions,
+            ["second 104 of checkout has counts that differ from its slots"]
+        );
         history.at(4).slots = "100g".into();
         let twice = history.at(4).clone();
         history.seconds.push(twice);
-        assert_eq!(analyse(&history).contradictions, ["second 104 of checkout is on record twice"]);
+        assert_eq!(
+            analyse(&history).contradictions,
+            ["second 104 of checkout is on record twice"]
+        );
     }
 }

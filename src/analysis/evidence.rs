@@ -38,7 +38,12 @@ impl Evidence {
     /// Makes every check.
     pub fn of(history: &History, analysis: &Analysis, findings: &[Finding]) -> Self {
         let mut evidence = Self::default();
-        evidence.lacking.extend(analysis.contradictions.iter().map(|text| format!("the history contradicts itself: {text}")));
+        evidence.lacking.extend(
+            analysis
+                .contradictions
+                .iter()
+                .map(|text| format!("the history contradicts itself: {text}")),
+        );
         if findings.is_empty() {
             evidence.lacking.push("the experiment has no hypothesis".into());
         }
@@ -83,10 +88,14 @@ fn steady_state(history: &History, window: Window) -> Check {
     match last {
         None => Err("the steady state before the injection was not checked".into()),
         Some((_, 0, _)) => Err("the steady state before the injection was checked over no time".into()),
-        Some((_, over, false)) => {
-            Err(format!("the steady state was not met in the {} before the injection", counted(u64::from(over), "second")))
-        }
-        Some((_, over, true)) => Ok(format!("steady state met in the {} before the injection", counted(u64::from(over), "second"))),
+        Some((_, over, false)) => Err(format!(
+            "the steady state was not met in the {} before the injection",
+            counted(u64::from(over), "second")
+        )),
+        Some((_, over, true)) => Ok(format!(
+            "steady state met in the {} before the injection",
+            counted(u64::from(over), "second")
+        )),
     }
 }
 
@@ -96,7 +105,10 @@ fn injection(analysis: &Analysis, window: Window) -> Check {
     let mode = analysis.mode.name();
     match (nodes, pods) {
         (0, _) => Err(format!("{mode} struck no node")),
-        (_, 0) => Err(format!("{mode} struck {}, but no pod ran there", counted(nodes, "node"))),
+        (_, 0) => Err(format!(
+            "{mode} struck {}, but no pod ran there",
+            counted(nodes, "node")
+        )),
         _ => Ok(format!(
             "{mode} struck {} with {} at {} of cluster time",
             counted(nodes, "node"),
@@ -111,14 +123,26 @@ fn failure(mode: Mode, node: &StruckNode) -> Check {
     let name = &node.node;
     match mode {
         Mode::Terminate | Mode::Kill => {
-            let lost = node.machine_lost.ok_or_else(|| format!("node {name}: its machine was not seen to stop"))?;
+            let lost = node
+                .machine_lost
+                .ok_or_else(|| format!("node {name}: its machine was not seen to stop"))?;
             if node.not_ready.is_none() && node.deleted.is_none() {
-                return Err(format!("node {name}: Kubernetes did not see it fail (neither NotReady nor deleted)"));
+                return Err(format!(
+                    "node {name}: Kubernetes did not see it fail (neither NotReady nor deleted)"
+                ));
             }
-            let not_ready = node.not_ready.map(|t| format!(", NotReady after {}", seconds(t))).unwrap_or_default();
+            let not_ready = node
+                .not_ready
+                .map(|t| format!(", NotReady after {}", seconds(t)))
+                .unwrap_or_default();
             let deleted = node.deleted.zip(node.deleted_by.as_ref());
-            let deleted = deleted.map(|(t, by)| format!(", deleted by {by} after {}", seconds(t))).unwrap_or_default();
-            Ok(format!("node {name}: machine stopped after {}{not_ready}{deleted}", seconds(lost)))
+            let deleted = deleted
+                .map(|(t, by)| format!(", deleted by {by} after {}", seconds(t)))
+                .unwrap_or_default();
+            Ok(format!(
+                "node {name}: machine stopped after {}{not_ready}{deleted}",
+                seconds(lost)
+            ))
         }
         Mode::Delete => match (node.deleted, node.deleted_by.as_deref()) {
             (Some(t), Some("fault")) => Ok(format!("node {name}: deleted by the fault after {}", seconds(t))),
@@ -134,9 +158,11 @@ fn observation(history: &History, window: Window) -> Check {
     match window.length() {
         None => Err("the end of the observation is not on record".into()),
         Some(0) => Err("nothing was observed after the injection".into()),
-        Some(observed) if u128::from(observed) < planned.as_micros() => {
-            Err(format!("observed {} of {} planned", length(std::time::Duration::from_micros(observed)), length(planned)))
-        }
+        Some(observed) if u128::from(observed) < planned.as_micros() => Err(format!(
+            "observed {} of {} planned",
+            length(std::time::Duration::from_micros(observed)),
+            length(planned)
+        )),
         Some(observed) => Ok(format!("observed {} after the injection", seconds(observed))),
     }
 }
@@ -151,9 +177,11 @@ fn schedule(history: &History, analysis: &Analysis) -> Check {
         ));
     }
     match history.end.as_ref().map(|end| end.max_lag) {
-        Some(lag) if lag > MAX_LAG => {
-            Err(format!("the load did not keep its schedule: up to {} behind, {} allowed", millis(lag), millis(MAX_LAG)))
-        }
+        Some(lag) if lag > MAX_LAG => Err(format!(
+            "the load did not keep its schedule: up to {} behind, {} allowed",
+            millis(lag),
+            millis(MAX_LAG)
+        )),
         Some(lag) => Ok(format!("every slot was sent, at most {} behind its time", millis(lag))),
         None => Err("whether the load kept its schedule is not on record".into()),
     }
@@ -167,18 +195,35 @@ fn data(history: &History, analysis: &Analysis, window: Window, name: &str) -> C
     };
     let JourneyAnalysis { slots, seconds, .. } = journey;
     if slots.planned < MIN_SLOTS {
-        return Err(format!("{name}: {} after the injection, at least {MIN_SLOTS} are needed", counted(slots.planned, "slot")));
+        return Err(format!(
+            "{name}: {} after the injection, at least {MIN_SLOTS} are needed",
+            counted(slots.planned, "slot")
+        ));
     }
     let whole = window.whole.saturating_sub(window.first);
-    let empty = seconds.iter().take(window.index(window.whole)).filter(|tally| tally.planned == 0).count();
+    let empty = seconds
+        .iter()
+        .take(window.index(window.whole))
+        .filter(|tally| tally.planned == 0)
+        .count();
     if empty > 0 {
-        return Err(format!("{name}: no data in {} of {whole}", counted(empty as u64, "second")));
+        return Err(format!(
+            "{name}: no data in {} of {whole}",
+            counted(empty as u64, "second")
+        ));
     }
     let asked = u64::from(loaded.rate) * whole;
     if asked > 0 && !super::availability::at_least(slots.planned, asked, PLANNED_PPM) {
-        return Err(format!("{name}: {} planned, its rate asks for {}", counted(slots.planned, "slot"), count(asked)));
+        return Err(format!(
+            "{name}: {} planned, its rate asks for {}",
+            counted(slots.planned, "slot"),
+            count(asked)
+        ));
     }
-    Ok(format!("{name}: {} after the injection", counted(slots.planned, "slot")))
+    Ok(format!(
+        "{name}: {} after the injection",
+        counted(slots.planned, "slot")
+    ))
 }
 
 /// Why the observation was too short for a claim, though as long as planned.
@@ -189,10 +234,19 @@ fn unseen(finding: &Finding, window: Window) -> Option<String> {
             let observed = window.whole.saturating_sub(window.first);
             let needed = within.as_micros().div_ceil(1_000_000) + WINDOW as u128;
             let fits = u128::from(observed) >= needed;
-            (!fits).then(|| format!("{name}: no window of {WINDOW} s from {} on fits into an observation of {observed} s", length(*within)))
+            (!fits).then(|| {
+                format!(
+                    "{name}: no window of {WINDOW} s from {} on fits into an observation of {observed} s",
+                    length(*within)
+                )
+            })
         }
-        (Claim::LongestOutage { .. }, Measured::LongestOutage { open: true, .. }) if finding.outcome == Outcome::Held => {
-            Some(format!("{name}: its last outage may not have been over at the end of the observation"))
+        (Claim::LongestOutage { .. }, Measured::LongestOutage { open: true, .. })
+            if finding.outcome == Outcome::Held =>
+        {
+            Some(format!(
+                "{name}: its last outage may not have been over at the end of the observation"
+            ))
         }
         _ => None,
     }

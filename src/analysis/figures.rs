@@ -32,7 +32,11 @@ pub fn seconds(micros: u64) -> String {
 #[must_use]
 pub fn span(first: u64, last: u64) -> String {
     let (from, to) = (seconds(first), seconds(last));
-    if from == to { from } else { format!("{}..{to}", from.trim_end_matches(" s")) }
+    if from == to {
+        from
+    } else {
+        format!("{}..{to}", from.trim_end_matches(" s"))
+    }
 }
 
 /// Microseconds as milliseconds, rounded up: `12 ms`.
@@ -64,7 +68,11 @@ pub fn counted(n: u64, thing: &str) -> String {
 /// A planned length of time: whole seconds as `60 s`, others as data files have them, `2500ms`.
 #[must_use]
 pub fn length(length: Duration) -> String {
-    if length.subsec_nanos() == 0 { format!("{} s", count(length.as_secs())) } else { units::text::format(length) }
+    if length.subsec_nanos() == 0 {
+        format!("{} s", count(length.as_secs()))
+    } else {
+        units::text::format(length)
+    }
 }
 
 /// A fault: `terminate-nodes, 40 % of the nodes`.
@@ -77,7 +85,10 @@ pub fn fault(fault: &NodeFailure) -> String {
         Selection::Label(key, value) => format!("nodes with {key}={value}"),
         Selection::Zone(zone) => format!("nodes in zone {zone}"),
     };
-    let seed = fault.seed.map(|seed| format!(", chosen with seed {seed}")).unwrap_or_default();
+    let seed = fault
+        .seed
+        .map(|seed| format!(", chosen with seed {seed}"))
+        .unwrap_or_default();
     format!("{}, {nodes}{seed}", fault.mode.name())
 }
 
@@ -86,8 +97,13 @@ pub fn fault(fault: &NodeFailure) -> String {
 pub fn claim(claim: &Claim) -> String {
     match claim {
         Claim::Availability { at_least_ppm } => format!("availability at least {}", limit(*at_least_ppm)),
-        Claim::RecoversWithin { within, at_least_ppm: super::outages::GOOD_PPM } => format!("recovers within {}", length(*within)),
-        Claim::RecoversWithin { within, at_least_ppm } => format!("recovers within {} to {}", length(*within), limit(*at_least_ppm)),
+        Claim::RecoversWithin {
+            within,
+            at_least_ppm: super::outages::GOOD_PPM,
+        } => format!("recovers within {}", length(*within)),
+        Claim::RecoversWithin { within, at_least_ppm } => {
+            format!("recovers within {} to {}", length(*within), limit(*at_least_ppm))
+        }
         Claim::LongestOutage { at_most } => format!("no outage longer than {}", length(*at_most)),
     }
 }
@@ -98,33 +114,66 @@ mod tests {
 
     #[test]
     fn a_share_is_never_rounded_up_to_all() {
-        assert_eq!([percent(999_999), percent(1_000_000), percent(0), percent(4_567)], ["99.9 %", "100.0 %", "0.0 %", "0.4 %"]);
+        assert_eq!(
+            [percent(999_999), percent(1_000_000), percent(0), percent(4_567)],
+            ["99.9 %", "100.0 %", "0.0 %", "0.4 %"]
+        );
     }
 
     #[test]
     fn limits_keep_their_decimals() {
-        assert_eq!([limit(900_000), limit(999_500), limit(1), limit(1_000_000)], ["90 %", "99.95 %", "0.0001 %", "100 %"]);
+        assert_eq!(
+            [limit(900_000), limit(999_500), limit(1), limit(1_000_000)],
+            ["90 %", "99.95 %", "0.0001 %", "100 %"]
+        );
     }
 
     #[test]
     fn seconds_are_rounded_to_the_nearest_and_lags_up() {
-        assert_eq!([seconds(499_999), seconds(500_000), seconds(u64::MAX)], ["0 s", "1 s", "18,446,744,073,709 s"]);
-        assert_eq!([span(1_000_000, 1_400_000), span(1_000_000, 1_600_000)], ["1 s", "1..2 s"]);
+        assert_eq!(
+            [seconds(499_999), seconds(500_000), seconds(u64::MAX)],
+            ["0 s", "1 s", "18,446,744,073,709 s"]
+        );
+        assert_eq!(
+            [span(1_000_000, 1_400_000), span(1_000_000, 1_600_000)],
+            ["1 s", "1..2 s"]
+        );
         assert_eq!([millis(0), millis(1), millis(100_001)], ["0 ms", "1 ms", "101 ms"]);
     }
 
     #[test]
     fn numbers_have_commas_and_things_a_plural() {
-        assert_eq!([count(0), count(999), count(1_000), count(1_234_567)], ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [count(0), count(999), count(1_000), count(1_234_567)],
+            ["0", "999", "1,000", "1,234,567"]
+        );
         assert_eq!([counted(1, "node"), counted(0, "node")], ["1 node", "0 nodes"]);
     }
 
     #[test]
     fn plans_read_as_they_were_written() {
-        assert_eq!(fault(&NodeFailure::terminate().percent(40)), "terminate-nodes, 40 % of the nodes");
-        assert_eq!(fault(&NodeFailure::kill().zone("eu-1").seed(3)), "kill-nodes, nodes in zone eu-1, chosen with seed 3");
+        assert_eq!(
+            fault(&NodeFailure::terminate().percent(40)),
+            "terminate-nodes, 40 % of the nodes"
+        );
+        assert_eq!(
+            fault(&NodeFailure::kill().zone("eu-1").seed(3)),
+            "kill-nodes, nodes in zone eu-1, chosen with seed 3"
+        );
         let within = Duration::from_millis(2_500);
-        assert_eq!(claim(&Claim::RecoversWithin { within, at_least_ppm: 990_000 }), "recovers within 2500ms");
-        assert_eq!(claim(&Claim::RecoversWithin { within, at_least_ppm: 999_000 }), "recovers within 2500ms to 99.9 %");
+        assert_eq!(
+            claim(&Claim::RecoversWithin {
+                within,
+                at_least_ppm: 990_000
+            }),
+            "recovers within 2500ms"
+        );
+        assert_eq!(
+            claim(&Claim::RecoversWithin {
+                within,
+                at_least_ppm: 999_000
+            }),
+            "recovers within 2500ms to 99.9 %"
+        );
     }
 }

@@ -39,8 +39,13 @@ pub struct StruckNode {
 
 /// The facts in the observation.
 pub(super) fn facts(history: &History, window: Option<Window>) -> NodeFacts {
-    let Some(window) = window else { return NodeFacts::default() };
-    let mut facts = NodeFacts { struck: struck(history, window), ..NodeFacts::default() };
+    let Some(window) = window else {
+        return NodeFacts::default();
+    };
+    let mut facts = NodeFacts {
+        struck: struck(history, window),
+        ..NodeFacts::default()
+    };
     // How the number of nodes changed at each time: what happens at one time counts together.
     let mut changes: BTreeMap<u64, i64> = BTreeMap::new();
     let mut before: i64 = 0;
@@ -50,7 +55,9 @@ pub(super) fn facts(history: &History, window: Option<Window>) -> NodeFacts {
             What::NodeDeleted { .. } if event.t < window.injected => before -= 1,
             What::NodeAdded { .. } if window.holds(event.t) => *changes.entry(event.t).or_default() += 1,
             What::NodeDeleted { .. } if window.holds(event.t) => *changes.entry(event.t).or_default() -= 1,
-            What::MachineStarted { by, .. } if window.holds(event.t) => *facts.machines.entry(by.clone()).or_default() += 1,
+            What::MachineStarted { by, .. } if window.holds(event.t) => {
+                *facts.machines.entry(by.clone()).or_default() += 1
+            }
             _ => {}
         }
     }
@@ -79,7 +86,10 @@ fn struck(history: &History, window: Window) -> Vec<StruckNode> {
         })
         .collect();
     let follow = |node: &String| {
-        let mut fate = StruckNode { node: node.clone(), ..StruckNode::default() };
+        let mut fate = StruckNode {
+            node: node.clone(),
+            ..StruckNode::default()
+        };
         for event in history.events.iter().filter(|event| window.holds(event.t)) {
             let t = window.since(event.t);
             let first = |time: &mut Option<u64>| *time = Some(time.map_or(t, |first| first.min(t)));
@@ -87,7 +97,10 @@ fn struck(history: &History, window: Window) -> Vec<StruckNode> {
                 What::MachineLost { node: lost } if lost == node => first(&mut fate.machine_lost),
                 What::NodeNotReady { node: not_ready, .. } if not_ready == node => first(&mut fate.not_ready),
                 What::NodeDeleted { node: deleted, by }
-                    if deleted == node && fate.deleted.is_none_or(|before| (t, Some(by)) < (before, fate.deleted_by.as_ref())) =>
+                    if deleted == node
+                        && fate
+                            .deleted
+                            .is_none_or(|before| (t, Some(by)) < (before, fate.deleted_by.as_ref())) =>
                 {
                     (fate.deleted, fate.deleted_by) = (Some(t), Some(by.clone()));
                 }
@@ -106,16 +119,34 @@ mod tests {
     use crate::model::history::sample::{INJECTED, OBSERVED, at, healthy};
 
     fn added(node: &str) -> What {
-        What::NodeAdded { node: node.into(), zone: "z".into() }
+        What::NodeAdded {
+            node: node.into(),
+            zone: "z".into(),
+        }
     }
 
     #[test]
     fn nodes_are_counted_before_at_least_at_most_and_at_the_end() {
         let mut history = healthy();
-        let started = |by: &str| What::MachineStarted { machine: "m".into(), by: by.into() };
-        history.add(at(10), added("old")).add(at(20), What::NodeDeleted { node: "old".into(), by: "user".into() });
+        let started = |by: &str| What::MachineStarted {
+            machine: "m".into(),
+            by: by.into(),
+        };
+        history.add(at(10), added("old")).add(
+            at(20),
+            What::NodeDeleted {
+                node: "old".into(),
+                by: "user".into(),
+            },
+        );
         history.add(at(150), added("c")).add(at(151), added("d"));
-        history.add(at(155), What::NodeDeleted { node: "d".into(), by: "cluster-autoscaler".into() });
+        history.add(
+            at(155),
+            What::NodeDeleted {
+                node: "d".into(),
+                by: "cluster-autoscaler".into(),
+            },
+        );
         history
             .add(at(120), started("auto-scaling-group"))
             .add(at(121), started("auto-scaling-group"))
@@ -137,10 +168,27 @@ mod tests {
     fn a_struck_node_is_followed_to_the_end_of_the_observation_and_not_beyond() {
         let mut history = healthy();
         history.forget(|what| matches!(what, What::NodeDeleted { .. }));
-        history.add(at(105), What::NodeNotReady { node: "b".into(), status: "Unknown".into() });
-        history.add(at(INJECTED + OBSERVED + 1), What::NodeDeleted { node: "a".into(), by: "user".into() });
+        history.add(
+            at(105),
+            What::NodeNotReady {
+                node: "b".into(),
+                status: "Unknown".into(),
+            },
+        );
+        history.add(
+            at(INJECTED + OBSERVED + 1),
+            What::NodeDeleted {
+                node: "a".into(),
+                by: "user".into(),
+            },
+        );
         let facts = analyse(&history).nodes;
-        let a = StruckNode { node: "a".into(), machine_lost: Some(at(1)), not_ready: Some(at(10)), ..StruckNode::default() };
+        let a = StruckNode {
+            node: "a".into(),
+            machine_lost: Some(at(1)),
+            not_ready: Some(at(10)),
+            ..StruckNode::default()
+        };
         assert_eq!(facts.struck, [a]);
         assert_eq!(facts.at_end, 2);
     }
@@ -148,8 +196,17 @@ mod tests {
     #[test]
     fn the_first_deletion_says_who_deleted_the_node() {
         let mut history = healthy();
-        history.add(at(130), What::NodeDeleted { node: "a".into(), by: "fault".into() });
+        history.add(
+            at(130),
+            What::NodeDeleted {
+                node: "a".into(),
+                by: "fault".into(),
+            },
+        );
         let struck = &analyse(&history).nodes.struck[0];
-        assert_eq!((struck.deleted, struck.deleted_by.as_deref()), (Some(at(12)), Some("cloud-controller")));
+        assert_eq!(
+            (struck.deleted, struck.deleted_by.as_deref()),
+            (Some(at(12)), Some("cloud-controller"))
+        );
     }
 }

@@ -26,7 +26,11 @@ pub struct Outage {
 /// The bad seconds in order: those with planned slots of which fewer than 99 % were good.
 pub(super) fn bad_seconds(seconds: &[Tally]) -> impl Iterator<Item = u64> {
     let bad = |tally: &Tally| tally.planned > 0 && !at_least(u64::from(tally.good), u64::from(tally.planned), GOOD_PPM);
-    seconds.iter().enumerate().filter(move |(_, tally)| bad(tally)).map(|(second, _)| second as u64)
+    seconds
+        .iter()
+        .enumerate()
+        .filter(move |(_, tally)| bad(tally))
+        .map(|(second, _)| second as u64)
 }
 
 /// The outages in order.
@@ -35,7 +39,11 @@ pub(super) fn outages(seconds: &[Tally]) -> Vec<Outage> {
     for bad in bad_seconds(seconds) {
         match outages.last_mut() {
             Some(last) if bad - (last.start + last.seconds) < JOIN => last.seconds = bad + 1 - last.start,
-            _ => outages.push(Outage { start: bad, seconds: 1, open: false }),
+            _ => outages.push(Outage {
+                start: bad,
+                seconds: 1,
+                open: false,
+            }),
         }
     }
     if let Some(last) = outages.last_mut() {
@@ -52,8 +60,9 @@ pub fn recovered_at(seconds: &[Tally], window: Window, at_least_ppm: u32) -> Opt
     let whole = seconds.get(..window.index(window.whole)).unwrap_or(seconds);
     let last = whole.len().checked_sub(WINDOW)?;
     let bad = whole.windows(WINDOW).rposition(|window| {
-        let (good, planned) =
-            window.iter().fold((0, 0), |(good, planned), tally| (good + u64::from(tally.good), planned + u64::from(tally.planned)));
+        let (good, planned) = window.iter().fold((0, 0), |(good, planned), tally| {
+            (good + u64::from(tally.good), planned + u64::from(tally.planned))
+        });
         !at_least(good, planned, at_least_ppm)
     });
     match bad {
@@ -75,7 +84,11 @@ mod tests {
     }
 
     const fn outage(start: u64, seconds: u64) -> Outage {
-        Outage { start, seconds, open: false }
+        Outage {
+            start,
+            seconds,
+            open: false,
+        }
     }
 
     #[test]
@@ -126,7 +139,11 @@ mod tests {
         history.set(20, 90);
         assert_eq!(journey(&history).recovered_at, Some(0));
         history.set(20, 89);
-        assert_eq!(journey(&history).recovered_at, Some(21), "the last window with second 20 starts there");
+        assert_eq!(
+            journey(&history).recovered_at,
+            Some(21),
+            "the last window with second 20 starts there"
+        );
         // Two seconds that only together spoil a window: the last one that holds both starts at 20.
         let mut history = healthy();
         history.set(20, 95).set(26, 94);
@@ -137,7 +154,11 @@ mod tests {
     fn what_is_bad_in_the_last_window_has_not_recovered() {
         let mut history = healthy();
         history.set(OBSERVED - 11, 0);
-        assert_eq!(journey(&history).recovered_at, Some(OBSERVED - 10), "the last window is good");
+        assert_eq!(
+            journey(&history).recovered_at,
+            Some(OBSERVED - 10),
+            "the last window is good"
+        );
         history.set(OBSERVED - 10, 0);
         assert_eq!(journey(&history).recovered_at, None);
     }
@@ -145,7 +166,9 @@ mod tests {
     #[test]
     fn a_second_observed_in_part_is_in_no_window_but_can_be_bad() {
         let mut history = healthy();
-        history.forget(|what| matches!(what, What::Observed)).add(at(INJECTED + OBSERVED) + 1, What::Observed);
+        history
+            .forget(|what| matches!(what, What::Observed))
+            .add(at(INJECTED + OBSERVED) + 1, What::Observed);
         history.seconds.push(second(INJECTED + OBSERVED, 0));
         let journey = journey(&history);
         assert_eq!((journey.recovered_at, journey.bad_seconds), (Some(0), 1));
@@ -155,7 +178,9 @@ mod tests {
     fn an_observation_shorter_than_a_window_shows_no_recovery() {
         let mut history = healthy();
         let end = |history: &mut History, after| {
-            history.forget(|what| matches!(what, What::Observed)).add(at(INJECTED + after), What::Observed);
+            history
+                .forget(|what| matches!(what, What::Observed))
+                .add(at(INJECTED + after), What::Observed);
         };
         end(&mut history, 10);
         assert_eq!(journey(&history).recovered_at, Some(0));
@@ -166,7 +191,9 @@ mod tests {
     #[test]
     fn a_window_without_data_is_not_good() {
         let mut history = healthy();
-        history.seconds.retain(|second| !(INJECTED + 20..INJECTED + 30).contains(&second.s));
+        history
+            .seconds
+            .retain(|second| !(INJECTED + 20..INJECTED + 30).contains(&second.s));
         assert_eq!(journey(&history).recovered_at, Some(21));
     }
 

@@ -102,7 +102,11 @@ fn ends(timeline: &Timeline, first_error: Option<u64>) -> Vec<(Phase, u64)> {
     let mut ends = Vec::with_capacity(Phase::ALL.len());
     for phase in Phase::ALL.into_iter().rev() {
         let Some(milestone) = phase.until() else { continue };
-        let reached = if milestone == Milestone::FirstError { first_error } else { timeline.time(milestone) };
+        let reached = if milestone == Milestone::FirstError {
+            first_error
+        } else {
+            timeline.time(milestone)
+        };
         let absent = later || timeline.passes_by(milestone);
         later |= reached.is_some();
         ends.push((phase, reached.unwrap_or(if absent { 0 } else { u64::MAX })));
@@ -112,17 +116,31 @@ fn ends(timeline: &Timeline, first_error: Option<u64>) -> Vec<(Phase, u64)> {
 }
 
 /// Puts every bad second (counted from the injection's second) down to one phase; phases without any are left out.
-pub(super) fn attribute(bad: &[u64], window: Window, first_error: Option<u64>, on_path: &[&Timeline]) -> Vec<PhaseTime> {
+pub(super) fn attribute(
+    bad: &[u64],
+    window: Window,
+    first_error: Option<u64>,
+    on_path: &[&Timeline],
+) -> Vec<PhaseTime> {
     let ends: Vec<_> = on_path.iter().map(|timeline| ends(timeline, first_error)).collect();
     let mut counts = [0_u64; Phase::ALL.len()];
     for second in bad {
         let start = window.first.saturating_add(*second).saturating_mul(1_000_000);
         let unfinished = |end: u64| end > 0 && start < window.injected.saturating_add(end);
-        let phase = ends.iter().find_map(|ends| ends.iter().find(|(_, end)| unfinished(*end)));
+        let phase = ends
+            .iter()
+            .find_map(|ends| ends.iter().find(|(_, end)| unfinished(*end)));
         counts[phase.map_or(Phase::Several, |(phase, _)| *phase) as usize] += 1;
     }
-    let time = |phase: Phase| PhaseTime { phase, seconds: counts[phase as usize] };
-    Phase::ALL.into_iter().map(time).filter(|time| time.seconds > 0).collect()
+    let time = |phase: Phase| PhaseTime {
+        phase,
+        seconds: counts[phase as usize],
+    };
+    Phase::ALL
+        .into_iter()
+        .map(time)
+        .filter(|time| time.seconds > 0)
+        .collect()
 }
 
 #[cfg(test)]

@@ -42,7 +42,9 @@ struct Waiting<'a> {
 
 /// Counts pods that were found unschedulable in the observation.
 pub(super) fn pending(history: &History, window: Option<Window>) -> PodFacts {
-    let Some(window) = window else { return PodFacts::default() };
+    let Some(window) = window else {
+        return PodFacts::default();
+    };
     let mut pods: BTreeMap<&str, Waiting<'_>> = BTreeMap::new();
     for event in &history.events {
         match &event.what {
@@ -63,7 +65,9 @@ pub(super) fn pending(history: &History, window: Option<Window>) -> PodFacts {
         facts.unschedulable += 1;
         facts.still_pending += u32::from(waiting.ended.is_none());
         let since = waiting.created.unwrap_or(window.injected).max(window.injected);
-        facts.longest_pending = facts.longest_pending.max(waiting.ended.unwrap_or(end).saturating_sub(since));
+        facts.longest_pending = facts
+            .longest_pending
+            .max(waiting.ended.unwrap_or(end).saturating_sub(since));
         for reason in &waiting.reasons {
             *facts.reasons.entry((*reason).to_owned()).or_default() += 1;
         }
@@ -80,17 +84,30 @@ pub(super) fn endpoints(history: &History, window: Option<Window>) -> Vec<Endpoi
         if let What::Endpoints { service, ready } = &event.what
             && window.observed.is_none_or(|observed| event.t <= observed)
         {
-            let (fewest, most) = services.entry(service).or_default().entry(event.t).or_insert((ready.len(), ready.len()));
+            let (fewest, most) = services
+                .entry(service)
+                .or_default()
+                .entry(event.t)
+                .or_insert((ready.len(), ready.len()));
             (*fewest, *most) = ((*fewest).min(ready.len()), (*most).max(ready.len()));
         }
     }
     let end = window.observed.unwrap_or_else(|| window.end.saturating_mul(1_000_000));
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let facts = |(service, changes): (&str, BTreeMap<u64, (usize, usize)>)| {
-        let before = changes.range(..window.injected).next_back().map_or(0, |(_, (_, most))| *most);
-        let mut facts = EndpointFacts { service: service.to_owned(), before: count(before), fewest: count(before), empty: 0 };
+        let before = changes
+            .range(..window.injected)
+            .next_back()
+            .map_or(0, |(_, (_, most))| *most);
+        let mut facts = EndpointFacts {
+            service: service.to_owned(),
+            before: count(before),
+            fewest: count(before),
+            empty: 0,
+        };
         let (mut now, mut since) = (before, window.injected);
-        let mut empty = |now: usize, from: u64, to: u64| facts.empty += if now == 0 { to.saturating_sub(from) } else { 0 };
+        let mut empty =
+            |now: usize, from: u64, to: u64| facts.empty += if now == 0 { to.saturating_sub(from) } else { 0 };
         for (&t, &(fewest, most)) in changes.range(window.injected..) {
             empty(now, since, t);
             facts.fewest = facts.fewest.min(count(fewest));
@@ -109,7 +126,10 @@ mod tests {
     use crate::model::history::sample::{at, healthy};
 
     fn endpoints(service: &str, ready: &[&str]) -> What {
-        What::Endpoints { service: service.into(), ready: ready.iter().map(|pod| (*pod).to_owned()).collect() }
+        What::Endpoints {
+            service: service.into(),
+            ready: ready.iter().map(|pod| (*pod).to_owned()).collect(),
+        }
     }
 
     #[test]
@@ -118,27 +138,90 @@ mod tests {
         let reason = |text: &str| text.to_owned();
         let mut history = healthy();
         for n in [2, 3, 4] {
-            history.add(at(113), What::PodCreated { pod: pod(n), app: app() });
+            history.add(
+                at(113),
+                What::PodCreated {
+                    pod: pod(n),
+                    app: app(),
+                },
+            );
         }
-        history.add(at(114), What::PodUnschedulable { pod: pod(2), app: app(), reason: reason("Too many pods") });
-        history.add(at(115), What::PodUnschedulable { pod: pod(3), app: app(), reason: reason("Too many pods") });
-        history.add(at(116), What::PodUnschedulable { pod: pod(3), app: app(), reason: reason("anti-affinity") });
-        history.add(at(120), What::PodScheduled { pod: pod(2), app: app(), node: "b".into() });
-        history.add(at(120), What::PodScheduled { pod: pod(4), app: app(), node: "b".into() });
+        history.add(
+            at(114),
+            What::PodUnschedulable {
+                pod: pod(2),
+                app: app(),
+                reason: reason("Too many pods"),
+            },
+        );
+        history.add(
+            at(115),
+            What::PodUnschedulable {
+                pod: pod(3),
+                app: app(),
+                reason: reason("Too many pods"),
+            },
+        );
+        history.add(
+            at(116),
+            What::PodUnschedulable {
+                pod: pod(3),
+                app: app(),
+                reason: reason("anti-affinity"),
+            },
+        );
+        history.add(
+            at(120),
+            What::PodScheduled {
+                pod: pod(2),
+                app: app(),
+                node: "b".into(),
+            },
+        );
+        history.add(
+            at(120),
+            What::PodScheduled {
+                pod: pod(4),
+                app: app(),
+                node: "b".into(),
+            },
+        );
         let facts = analyse(&history).pods;
-        assert_eq!((facts.unschedulable, facts.still_pending, facts.longest_pending), (2, 1, at(47)));
-        assert_eq!(facts.reasons, BTreeMap::from([(reason("Too many pods"), 2), (reason("anti-affinity"), 1)]));
-        history.add(at(123), What::PodScheduled { pod: pod(3), app: app(), node: "b".into() });
+        assert_eq!(
+            (facts.unschedulable, facts.still_pending, facts.longest_pending),
+            (2, 1, at(47))
+        );
+        assert_eq!(
+            facts.reasons,
+            BTreeMap::from([(reason("Too many pods"), 2), (reason("anti-affinity"), 1)])
+        );
+        history.add(
+            at(123),
+            What::PodScheduled {
+                pod: pod(3),
+                app: app(),
+                node: "b".into(),
+            },
+        );
         assert_eq!(analyse(&history).pods.longest_pending, at(10));
     }
 
     #[test]
     fn a_service_without_endpoints_is_empty_until_it_has_one_again() {
         let mut history = healthy();
-        history.add(at(50), endpoints("carts", &["carts-1", "carts-0"])).add(at(50), endpoints("user", &["user-1"]));
-        history.add(at(110), endpoints("carts", &[])).add(at(125), endpoints("carts", &["carts-2"]));
+        history
+            .add(at(50), endpoints("carts", &["carts-1", "carts-0"]))
+            .add(at(50), endpoints("user", &["user-1"]));
+        history
+            .add(at(110), endpoints("carts", &[]))
+            .add(at(125), endpoints("carts", &["carts-2"]));
         history.add(at(155), endpoints("carts", &[]));
-        let carts = EndpointFacts { service: "carts".into(), before: 2, fewest: 0, empty: at(20) };
+        let carts = EndpointFacts {
+            service: "carts".into(),
+            before: 2,
+            fewest: 0,
+            empty: at(20),
+        };
         assert_eq!(analyse(&history).endpoints, [carts], "user did not change");
     }
 }

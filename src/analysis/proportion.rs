@@ -19,7 +19,10 @@ impl Proportion {
     /// `held` of `total`; more than all count as all.
     #[must_use]
     pub const fn new(held: u64, total: u64) -> Self {
-        Self { held: if held < total { held } else { total }, total }
+        Self {
+            held: if held < total { held } else { total },
+            total,
+        }
     }
 
     /// How many held.
@@ -54,7 +57,10 @@ impl Proportion {
         let middle = 2 * held * MILLION + Z_SQUARED;
         let root = (Z_SQUARED * (Z_SQUARED + (4 * held * MILLION).saturating_mul(total - held) / total)).isqrt();
         let below = 2 * (total * MILLION + Z_SQUARED);
-        Some((nearest((middle - root) * MILLION, below), nearest((middle + root) * MILLION, below)))
+        Some((
+            nearest((middle - root) * MILLION, below),
+            nearest((middle + root) * MILLION, below),
+        ))
     }
 }
 
@@ -66,10 +72,18 @@ fn nearest(part: u128, whole: u128) -> u32 {
 impl fmt::Display for Proportion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} of {}", self.held, self.total)?;
-        let (Some(share), Some((low, high))) = (self.ppm(), self.interval_ppm()) else { return Ok(()) };
+        let (Some(share), Some((low, high))) = (self.ppm(), self.interval_ppm()) else {
+            return Ok(());
+        };
         // Unlike an availability, an estimate is rounded to the nearest tenth.
         let tenth = |ppm: u32| percent((ppm + 500) / 1_000 * 1_000);
-        write!(f, " ({}, {} to {})", tenth(share), tenth(low).trim_end_matches(" %"), tenth(high))
+        write!(
+            f,
+            " ({}, {} to {})",
+            tenth(share),
+            tenth(low).trim_end_matches(" %"),
+            tenth(high)
+        )
     }
 }
 
@@ -81,14 +95,20 @@ mod tests {
     #[test]
     fn the_interval_is_wilsons() {
         // R: prop.test(143, 200, correct = FALSE)$conf.int, and for 0 of 10 and 10 of 10.
-        assert_eq!(Proportion::new(143, 200).to_string(), "143 of 200 (71.5 %, 64.9 to 77.3 %)");
+        assert_eq!(
+            Proportion::new(143, 200).to_string(),
+            "143 of 200 (71.5 %, 64.9 to 77.3 %)"
+        );
         assert_eq!(Proportion::new(0, 10).interval_ppm(), Some((0, 277_533)));
         assert_eq!(Proportion::new(10, 10).interval_ppm(), Some((722_467, 1_000_000)));
     }
 
     #[test]
     fn of_nothing_nothing_is_said() {
-        assert_eq!((Proportion::new(0, 0).ppm(), Proportion::new(3, 0).interval_ppm()), (None, None));
+        assert_eq!(
+            (Proportion::new(0, 0).ppm(), Proportion::new(3, 0).interval_ppm()),
+            (None, None)
+        );
         assert_eq!(Proportion::new(0, 0).to_string(), "0 of 0");
     }
 

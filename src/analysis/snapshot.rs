@@ -20,24 +20,39 @@ pub fn snapshot(header: &Header, analysis: &Analysis, judgement: &Judgement) -> 
 
 fn lines(header: &Header, analysis: &Analysis, judgement: &Judgement) -> Vec<String> {
     let plan = &header.plan;
-    let simulation = header.simulation.as_ref().map(|version| format!(", simulation {version}")).unwrap_or_default();
+    let simulation = header
+        .simulation
+        .as_ref()
+        .map(|version| format!(", simulation {version}"))
+        .unwrap_or_default();
     let mut lines = vec![
         format!("application: {}", header.application),
-        format!("cluster: {}, profile {}, seed {}{simulation}", header.cluster, header.profile, header.seed),
+        format!(
+            "cluster: {}, profile {}, seed {}{simulation}",
+            header.cluster, header.profile, header.seed
+        ),
         format!("experiment: {}", plan.name),
         format!("fault: {}; observed for {}", fault(&plan.fault), length(plan.observe)),
         format!("verdict: {}", judgement.verdict.name()),
     ];
     lines.extend(judgement.reasons.iter().map(|reason| format!("  because {reason}")));
     lines.extend([String::new(), "hypotheses".into()]);
-    lines.extend(judgement.findings.iter().map(|finding| format!("  {}", finding.describe())));
+    lines.extend(
+        judgement
+            .findings
+            .iter()
+            .map(|finding| format!("  {}", finding.describe())),
+    );
     lines.push(String::new());
     nodes(analysis, &mut lines);
     for journey in &analysis.journeys {
         lines.push(String::new());
         self::journey(journey, &mut lines);
     }
-    for (what, names) in [("not modelled", &header.not_modelled), ("assumed to answer 200", &header.assumed)] {
+    for (what, names) in [
+        ("not modelled", &header.not_modelled),
+        ("assumed to answer 200", &header.assumed),
+    ] {
         if !names.is_empty() {
             lines.extend([String::new(), what.into()]);
             lines.extend(names.iter().map(|name| format!("  {name}")));
@@ -48,25 +63,69 @@ fn lines(header: &Header, analysis: &Analysis, judgement: &Judgement) -> Vec<Str
 
 fn nodes(analysis: &Analysis, lines: &mut Vec<String>) {
     let nodes = &analysis.nodes;
-    lines.push(format!("nodes: {} before, fewest {}, most {}, {} at the end", nodes.before, nodes.fewest, nodes.most, nodes.at_end));
+    lines.push(format!(
+        "nodes: {} before, fewest {}, most {}, {} at the end",
+        nodes.before, nodes.fewest, nodes.most, nodes.at_end
+    ));
     for struck in &nodes.struck {
         let mut apps: BTreeMap<&str, u64> = BTreeMap::new();
         for victim in analysis.victims.iter().filter(|victim| victim.node == struck.node) {
             *apps.entry(&victim.app).or_default() += 1;
         }
-        let apps: Vec<String> = apps.into_iter().map(|(app, n)| if n == 1 { app.into() } else { format!("{app} x{n}") }).collect();
-        lines.push(format!("  struck {}: {}", struck.node, if apps.is_empty() { "no pods".into() } else { apps.join(", ") }));
-        let times = [("machine lost", struck.machine_lost), ("NotReady", struck.not_ready), ("deleted", struck.deleted)];
-        let times: Vec<String> = times.into_iter().filter_map(|(what, t)| t.map(|t| format!("{what} {}", seconds(t)))).collect();
-        lines.push(format!("    {}", if times.is_empty() { "nothing seen".into() } else { times.join(", ") }));
+        let apps: Vec<String> = apps
+            .into_iter()
+            .map(|(app, n)| if n == 1 { app.into() } else { format!("{app} x{n}") })
+            .collect();
+        lines.push(format!(
+            "  struck {}: {}",
+            struck.node,
+            if apps.is_empty() {
+                "no pods".into()
+            } else {
+                apps.join(", ")
+            }
+        ));
+        let times = [
+            ("machine lost", struck.machine_lost),
+            ("NotReady", struck.not_ready),
+            ("deleted", struck.deleted),
+        ];
+        let times: Vec<String> = times
+            .into_iter()
+            .filter_map(|(what, t)| t.map(|t| format!("{what} {}", seconds(t))))
+            .collect();
+        lines.push(format!(
+            "    {}",
+            if times.is_empty() {
+                "nothing seen".into()
+            } else {
+                times.join(", ")
+            }
+        ));
     }
-    lines.extend(nodes.machines.iter().map(|(by, n)| format!("  {} started by {by}", counted(u64::from(*n), "machine"))));
+    lines.extend(
+        nodes
+            .machines
+            .iter()
+            .map(|(by, n)| format!("  {} started by {by}", counted(u64::from(*n), "machine"))),
+    );
     let pods = &analysis.pods;
     if pods.unschedulable > 0 {
-        let still = if pods.still_pending > 0 { format!(", {} still pending at the end", pods.still_pending) } else { String::new() };
+        let still = if pods.still_pending > 0 {
+            format!(", {} still pending at the end", pods.still_pending)
+        } else {
+            String::new()
+        };
         let waited = seconds(pods.longest_pending);
-        lines.push(format!("  {} unschedulable, longest pending {waited}{still}", counted(u64::from(pods.unschedulable), "pod")));
-        lines.extend(pods.reasons.iter().map(|(reason, n)| format!("    {}: {reason}", counted(u64::from(*n), "pod"))));
+        lines.push(format!(
+            "  {} unschedulable, longest pending {waited}{still}",
+            counted(u64::from(pods.unschedulable), "pod")
+        ));
+        lines.extend(
+            pods.reasons
+                .iter()
+                .map(|(reason, n)| format!("    {}: {reason}", counted(u64::from(*n), "pod"))),
+        );
     }
 }
 
@@ -75,17 +134,42 @@ fn journey(journey: &JourneyAnalysis, lines: &mut Vec<String>) {
     lines.push(format!("journey {}", journey.name));
     lines.push(format!("  availability: {availability}"));
     lines.push(format!("  bad seconds: {}", journey.bad_seconds));
-    let outages = journey
-        .outages
-        .iter()
-        .map(|outage| format!("{} s at {} s{}", outage.seconds, outage.start, if outage.open { " (open)" } else { "" }));
+    let outages = journey.outages.iter().map(|outage| {
+        format!(
+            "{} s at {} s{}",
+            outage.seconds,
+            outage.start,
+            if outage.open { " (open)" } else { "" }
+        )
+    });
     lines.push(format!("  outages: {}", listed(outages)));
-    lines.push(format!("  recovered: {}", journey.recovered_at.map_or_else(|| "no".into(), |after| format!("after {after} s"))));
+    lines.push(format!(
+        "  recovered: {}",
+        journey
+            .recovered_at
+            .map_or_else(|| "no".into(), |after| format!("after {after} s"))
+    ));
     lines.push(format!("  anomalies: {}", journey.anomalies));
-    lines.push(format!("  phases: {}", listed(journey.phases.iter().map(|time| format!("{} {} s", time.phase.name(), time.seconds)))));
+    lines.push(format!(
+        "  phases: {}",
+        listed(
+            journey
+                .phases
+                .iter()
+                .map(|time| format!("{} {} s", time.phase.name(), time.seconds))
+        )
+    ));
     for times in &journey.milestones {
-        let missing = if times.reached < times.victims { format!(" ({} of {})", times.reached, times.victims) } else { String::new() };
-        lines.push(format!("    {}: {}{missing}", times.milestone.name(), span(times.first, times.last)));
+        let missing = if times.reached < times.victims {
+            format!(" ({} of {})", times.reached, times.victims)
+        } else {
+            String::new()
+        };
+        lines.push(format!(
+            "    {}: {}{missing}",
+            times.milestone.name(),
+            span(times.first, times.last)
+        ));
     }
 }
 
@@ -156,6 +240,9 @@ mod tests {
         let analysis = analyse(&history);
         let text = snapshot(&history.header, &analysis, &judge(&history, &analysis));
         assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
-        assert!(text.contains("verdict: inconclusive\n  because no fault was injected"), "{text}");
+        assert!(
+            text.contains("verdict: inconclusive\n  because no fault was injected"),
+            "{text}"
+        );
     }
 }

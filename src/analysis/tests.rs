@@ -14,34 +14,70 @@ fn an_empty_history_shows_nothing() {
     history.seconds.clear();
     let analysis = analyse(&history);
     assert_eq!(analysis.window, None);
-    assert_eq!((analysis.journeys[0].availability_ppm(), analysis.journeys[0].recovered_at), (None, None));
+    assert_eq!(
+        (
+            analysis.journeys[0].availability_ppm(),
+            analysis.journeys[0].recovered_at
+        ),
+        (None, None)
+    );
     assert_eq!(judge(&history, &analysis).verdict, Verdict::Inconclusive);
 }
 
 /// Events of few pods, nodes and services at few times, so that they meet.
 fn what() -> impl Strategy<Value = What> {
-    let pod = prop_oneof![Just("carts-1"), Just("carts-2"), Just("carts-3"), Just("front-end-1"), Just("front-end-2")];
+    let pod = prop_oneof![
+        Just("carts-1"),
+        Just("carts-2"),
+        Just("carts-3"),
+        Just("front-end-1"),
+        Just("front-end-2")
+    ];
     let node = prop_oneof![Just("a"), Just("b"), Just("c")];
     let service = prop_oneof![Just("carts"), Just("front-end")];
     let app = |pod: &str| pod[..pod.len() - 2].to_owned();
-    (0..11_u8, pod, node, service, proptest::sample::subsequence(vec!["carts-1", "front-end-1", "carts-2"], 0..=3)).prop_map(
-        move |(kind, pod, node, service, ready)| {
+    (
+        0..11_u8,
+        pod,
+        node,
+        service,
+        proptest::sample::subsequence(vec!["carts-1", "front-end-1", "carts-2"], 0..=3),
+    )
+        .prop_map(move |(kind, pod, node, service, ready)| {
             let (app, pod, node) = (app(pod), pod.to_owned(), node.to_owned());
             match kind {
-                0 => What::NodeAdded { node, zone: String::new() },
-                1 => What::NodeNotReady { node, status: "Unknown".into() },
-                2 => What::NodeDeleted { node, by: "cloud-controller".into() },
+                0 => What::NodeAdded {
+                    node,
+                    zone: String::new(),
+                },
+                1 => What::NodeNotReady {
+                    node,
+                    status: "Unknown".into(),
+                },
+                2 => What::NodeDeleted {
+                    node,
+                    by: "cloud-controller".into(),
+                },
                 3 => What::PodCreated { pod, app },
                 4 => What::PodScheduled { pod, app, node },
                 5 => What::PodStarted { pod, app },
                 6 => What::PodReady { pod, app },
-                7 => What::PodDeleted { pod, app, cause: "pod-gc".into() },
+                7 => What::PodDeleted {
+                    pod,
+                    app,
+                    cause: "pod-gc".into(),
+                },
                 8 => What::PodUnschedulable { pod, app, reason: node },
-                9 => What::SteadyState { seconds: 30, met: pod != "carts-1" },
-                _ => What::Endpoints { service: service.into(), ready: ready.into_iter().map(str::to_owned).collect() },
+                9 => What::SteadyState {
+                    seconds: 30,
+                    met: pod != "carts-1",
+                },
+                _ => What::Endpoints {
+                    service: service.into(),
+                    ready: ready.into_iter().map(str::to_owned).collect(),
+                },
             }
-        },
-    )
+        })
 }
 
 prop_compose! {

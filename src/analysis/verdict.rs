@@ -81,7 +81,9 @@ impl Measured {
             Self::RecoveredAfter(Some(after)) => format!("after {}", length(std::time::Duration::from_secs(*after))),
             Self::RecoveredAfter(None) => "not recovered".into(),
             Self::LongestOutage { seconds: 0, .. } => "no outage".into(),
-            Self::LongestOutage { seconds, .. } => format!("longest {}", length(std::time::Duration::from_secs(*seconds))),
+            Self::LongestOutage { seconds, .. } => {
+                format!("longest {}", length(std::time::Duration::from_secs(*seconds)))
+            }
             Self::Nothing => "no data".into(),
         }
     }
@@ -95,9 +97,21 @@ impl Measured {
 /// * [`Verdict::Held`] is left for a run with evidence in which every hypothesis held.
 #[must_use]
 pub fn judge(history: &History, analysis: &Analysis) -> Judgement {
-    let findings: Vec<_> = history.header.plan.hypotheses.iter().map(|hypothesis| finding(hypothesis, analysis)).collect();
+    let findings: Vec<_> = history
+        .header
+        .plan
+        .hypotheses
+        .iter()
+        .map(|hypothesis| finding(hypothesis, analysis))
+        .collect();
     let Evidence { found, lacking } = Evidence::of(history, analysis, &findings);
-    let violations = || findings.iter().filter(|finding| finding.outcome == Outcome::Violated).map(Finding::describe).collect::<Vec<_>>();
+    let violations = || {
+        findings
+            .iter()
+            .filter(|finding| finding.outcome == Outcome::Violated)
+            .map(Finding::describe)
+            .collect::<Vec<_>>()
+    };
     let (verdict, reasons) = if history.end.is_none() {
         let broken_off = "the run was broken off: its history has no end".to_owned();
         (Verdict::Aborted, std::iter::once(broken_off).chain(lacking).collect())
@@ -108,28 +122,48 @@ pub fn judge(history: &History, analysis: &Analysis) -> Judgement {
     } else {
         (Verdict::Violated, violations())
     };
-    Judgement { verdict, findings, evidence: found, reasons }
+    Judgement {
+        verdict,
+        findings,
+        evidence: found,
+        reasons,
+    }
 }
 
 impl Finding {
     /// One sentence: `checkout: availability at least 90 %: violated, 71.2 %`.
     #[must_use]
     pub fn describe(&self) -> String {
-        let Hypothesis { journey, claim: claimed } = &self.hypothesis;
-        format!("{journey}: {}: {}, {}", claim(claimed), self.outcome.name(), self.measured.describe())
+        let Hypothesis {
+            journey,
+            claim: claimed,
+        } = &self.hypothesis;
+        format!(
+            "{journey}: {}: {}, {}",
+            claim(claimed),
+            self.outcome.name(),
+            self.measured.describe()
+        )
     }
 }
 
 /// Holds one hypothesis against its journey's measures.
 fn finding(hypothesis: &Hypothesis, analysis: &Analysis) -> Finding {
-    let journey = analysis.journeys.iter().find(|journey| journey.name == hypothesis.journey);
+    let journey = analysis
+        .journeys
+        .iter()
+        .find(|journey| journey.name == hypothesis.journey);
     let measured = journey.and_then(|journey| measure(&hypothesis.claim, journey, analysis));
     let (measured, outcome) = match measured {
         Some((measured, true)) => (measured, Outcome::Held),
         Some((measured, false)) => (measured, Outcome::Violated),
         None => (Measured::Nothing, Outcome::Unknown),
     };
-    Finding { hypothesis: hypothesis.clone(), outcome, measured }
+    Finding {
+        hypothesis: hypothesis.clone(),
+        outcome,
+        measured,
+    }
 }
 
 /// The measure of a claim and whether it satisfies it; `None` without a planned slot.
@@ -138,9 +172,15 @@ fn measure(claim: &Claim, journey: &JourneyAnalysis, analysis: &Analysis) -> Opt
     let within = |seconds: u64, limit: &std::time::Duration| u128::from(seconds) * 1_000_000 <= limit.as_micros();
     Some(match claim {
         Claim::Availability { at_least_ppm } => (Measured::Availability(ppm), journey.slots.at_least(*at_least_ppm)),
-        Claim::RecoversWithin { within: limit, at_least_ppm } => {
+        Claim::RecoversWithin {
+            within: limit,
+            at_least_ppm,
+        } => {
             let after = recovered_at(&journey.seconds, window, *at_least_ppm);
-            (Measured::RecoveredAfter(after), after.is_some_and(|after| within(after, limit)))
+            (
+                Measured::RecoveredAfter(after),
+                after.is_some_and(|after| within(after, limit)),
+            )
         }
         Claim::LongestOutage { at_most } => {
             let seconds = journey.longest_outage();

@@ -104,7 +104,10 @@ pub(super) fn of(history: &History) -> Vec<Victim> {
         What::Injected { pods, .. } => Some((event.t, pods)),
         _ => None,
     });
-    let mut victims = injections.min_by_key(|(t, _)| *t).map(|(_, pods)| pods.clone()).unwrap_or_default();
+    let mut victims = injections
+        .min_by_key(|(t, _)| *t)
+        .map(|(_, pods)| pods.clone())
+        .unwrap_or_default();
     victims.sort_unstable_by(|a, b| a.pod.cmp(&b.pod));
     victims
 }
@@ -164,13 +167,20 @@ impl<'a> Seen<'a> {
     /// victim before it got and that was created at or after its deletion; without one (or without a deletion), the
     /// first such pod created after the injection.
     fn replacements(&self, victims: &'a [Victim]) -> BTreeMap<&'a str, &'a str> {
-        let mut in_order: Vec<_> = victims.iter().map(|victim| (self.deleted.of(&victim.pod).unwrap_or(u64::MAX), victim)).collect();
+        let mut in_order: Vec<_> = victims
+            .iter()
+            .map(|victim| (self.deleted.of(&victim.pod).unwrap_or(u64::MAX), victim))
+            .collect();
         in_order.sort_by(|(t, a), (u, b)| (t, &a.pod).cmp(&(u, &b.pod)));
         let mut free = self.created.clone();
         let mut replacements = BTreeMap::new();
         for (deleted, victim) in in_order {
-            let Some(new) = free.get_mut(victim.app.as_str()) else { continue };
-            let Some(next) = new.range((deleted, "")..).next().or_else(|| new.first()).copied() else { continue };
+            let Some(new) = free.get_mut(victim.app.as_str()) else {
+                continue;
+            };
+            let Some(next) = new.range((deleted, "")..).next().or_else(|| new.first()).copied() else {
+                continue;
+            };
             new.remove(&next);
             replacements.insert(victim.pod.as_str(), next.1);
         }
@@ -215,9 +225,14 @@ struct Services<'a> {
 
 impl<'a> Services<'a> {
     fn before(history: &'a History, window: Window) -> Self {
-        let mut services = Self { before: BTreeMap::new(), changes: BTreeMap::new() };
+        let mut services = Self {
+            before: BTreeMap::new(),
+            changes: BTreeMap::new(),
+        };
         for event in &history.events {
-            let What::Endpoints { service, ready } = &event.what else { continue };
+            let What::Endpoints { service, ready } = &event.what else {
+                continue;
+            };
             if event.t < window.injected {
                 let (t, listed) = services.before.entry(service).or_default();
                 if event.t > *t {
@@ -236,32 +251,53 @@ impl<'a> Services<'a> {
 
     /// The services that listed a pod when the fault struck.
     fn listing(&self, pod: &str) -> Vec<&'a str> {
-        self.before.iter().filter(|(_, (_, listed))| listed.contains(pod)).map(|(service, _)| *service).collect()
+        self.before
+            .iter()
+            .filter(|(_, (_, listed))| listed.contains(pod))
+            .map(|(service, _)| *service)
+            .collect()
     }
 
     /// When the last of these services dropped the pod: microseconds since the injection.
     fn withdrawn(&self, services: &[&str], pod: &str, window: Window) -> Option<u64> {
         let dropped = |service: &&str| {
             let changes = self.changes.get(service)?.iter();
-            changes.filter(|(_, ready)| !ready.iter().any(|listed| listed == pod)).map(|(t, _)| window.since(*t)).min()
+            changes
+                .filter(|(_, ready)| !ready.iter().any(|listed| listed == pod))
+                .map(|(t, _)| window.since(*t))
+                .min()
         };
-        services.iter().map(dropped).collect::<Option<Vec<u64>>>()?.into_iter().max()
+        services
+            .iter()
+            .map(dropped)
+            .collect::<Option<Vec<u64>>>()?
+            .into_iter()
+            .max()
     }
 }
 
 /// The victims whose app is on a path, in the order of the path and by name.
 pub(super) fn on_path<'a>(timelines: &'a [Timeline], path: &[String]) -> Vec<&'a Timeline> {
     let place = |timeline: &Timeline| path.iter().position(|app| *app == timeline.victim.app);
-    let mut on_path: Vec<_> = timelines.iter().filter_map(|timeline| place(timeline).map(|place| (place, timeline))).collect();
+    let mut on_path: Vec<_> = timelines
+        .iter()
+        .filter_map(|timeline| place(timeline).map(|place| (place, timeline)))
+        .collect();
     on_path.sort_by_key(|(place, _)| *place);
     on_path.into_iter().map(|(_, timeline)| timeline).collect()
 }
 
 /// When a slot of the journey first failed after the injection: microseconds since then.
 pub(super) fn first_error(history: &History, journey: usize, window: Window) -> Option<u64> {
-    let seconds = history.seconds.iter().filter(|second| second.journey as usize == journey && second.s < window.end);
+    let seconds = history
+        .seconds
+        .iter()
+        .filter(|second| second.journey as usize == journey && second.s < window.end);
     let failures = seconds.flat_map(|second| &second.failures).map(|failure| failure.first);
-    failures.filter(|&t| t >= window.injected).min().map(|t| window.since(t))
+    failures
+        .filter(|&t| t >= window.injected)
+        .min()
+        .map(|t| window.since(t))
 }
 
 /// First and last time of each milestone that a victim on the path reached.
@@ -274,7 +310,13 @@ pub(super) fn milestones(first_error: Option<u64>, on_path: &[&Timeline]) -> Vec
         };
         times.sort_unstable();
         let (&first, &last) = (times.first()?, times.last()?);
-        Some(MilestoneTimes { milestone, first, last, reached: u32::try_from(times.len()).unwrap_or(u32::MAX), victims })
+        Some(MilestoneTimes {
+            milestone,
+            first,
+            last,
+            reached: u32::try_from(times.len()).unwrap_or(u32::MAX),
+            victims,
+        })
     };
     Milestone::ALL.into_iter().filter_map(times).collect()
 }

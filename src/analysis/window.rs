@@ -25,19 +25,39 @@ impl Window {
     /// last second on record.
     #[must_use]
     pub fn of(history: &History) -> Option<Self> {
-        let injected = history.events.iter().filter(|event| matches!(event.what, What::Injected { .. })).map(|event| event.t).min()?;
-        let ends = history.events.iter().filter(|event| matches!(event.what, What::Observed) && event.t >= injected);
+        let injected = history
+            .events
+            .iter()
+            .filter(|event| matches!(event.what, What::Injected { .. }))
+            .map(|event| event.t)
+            .min()?;
+        let ends = history
+            .events
+            .iter()
+            .filter(|event| matches!(event.what, What::Observed) && event.t >= injected);
         let observed = ends.map(|event| event.t).min();
         let first = injected / 1_000_000;
         let latest = first.saturating_add(LONGEST);
         let (whole, end) = observed.map_or_else(
             || {
-                let last = history.seconds.iter().map(|second| second.s.saturating_add(1)).max().unwrap_or(first).max(first);
+                let last = history
+                    .seconds
+                    .iter()
+                    .map(|second| second.s.saturating_add(1))
+                    .max()
+                    .unwrap_or(first)
+                    .max(first);
                 (last, last)
             },
             |observed| (observed / 1_000_000, observed.div_ceil(1_000_000)),
         );
-        Some(Self { injected, observed, first, whole: whole.min(latest), end: end.min(latest) })
+        Some(Self {
+            injected,
+            observed,
+            first,
+            whole: whole.min(latest),
+            end: end.min(latest),
+        })
     }
 
     /// The length observed in microseconds; `None` when the end is not on record.
@@ -75,12 +95,20 @@ pub(super) fn contradictions(history: &History) -> Vec<String> {
     }
     let observed = count(|what| matches!(what, What::Observed));
     if observed > 1 {
-        found.push(format!("{observed} ends of the observation are on record, expected one"));
+        found.push(format!(
+            "{observed} ends of the observation are on record, expected one"
+        ));
     }
-    if let Some(Window { injected, observed: Some(observed), .. }) = Window::of(history)
+    if let Some(Window {
+        injected,
+        observed: Some(observed),
+        ..
+    }) = Window::of(history)
         && (observed - injected) / 1_000_000 >= LONGEST
     {
-        found.push(format!("the observation is longer than {LONGEST} s, the most that is analysed"));
+        found.push(format!(
+            "the observation is longer than {LONGEST} s, the most that is analysed"
+        ));
     }
     let events = history.events.windows(2).filter(|pair| pair[0].t > pair[1].t).count();
     if events > 0 {
@@ -98,7 +126,10 @@ mod tests {
     fn the_observation_counts_the_second_of_the_injection_from_its_start_and_ends_where_it_was_ended() {
         let mut history = healthy();
         let window = Window::of(&history).unwrap();
-        assert_eq!((window.first, window.whole, window.end), (INJECTED, INJECTED + OBSERVED, INJECTED + OBSERVED));
+        assert_eq!(
+            (window.first, window.whole, window.end),
+            (INJECTED, INJECTED + OBSERVED, INJECTED + OBSERVED)
+        );
         for event in &mut history.events {
             match event.what {
                 What::Injected { .. } => event.t += 999_999,
@@ -107,7 +138,10 @@ mod tests {
             }
         }
         let window = Window::of(&history).unwrap();
-        assert_eq!((window.first, window.whole, window.end), (INJECTED, INJECTED + OBSERVED, INJECTED + OBSERVED + 1));
+        assert_eq!(
+            (window.first, window.whole, window.end),
+            (INJECTED, INJECTED + OBSERVED, INJECTED + OBSERVED + 1)
+        );
         assert_eq!(window.length(), Some(OBSERVED * 1_000_000 - 999_998));
     }
 
@@ -130,7 +164,9 @@ mod tests {
     #[test]
     fn a_history_without_limits_is_cut() {
         let mut history = healthy();
-        history.forget(|what| matches!(what, What::Observed)).add(u64::MAX, What::Observed);
+        history
+            .forget(|what| matches!(what, What::Observed))
+            .add(u64::MAX, What::Observed);
         assert_eq!(Window::of(&history).unwrap().end, INJECTED + LONGEST);
         assert_eq!(contradictions(&history).len(), 1);
     }
@@ -139,7 +175,13 @@ mod tests {
     fn two_injections_two_ends_and_a_step_back_in_time_are_contradictions() {
         let mut history = healthy();
         assert_eq!(contradictions(&history), Vec::<String>::new());
-        let again = history.events.iter().find(|event| matches!(event.what, What::Injected { .. })).unwrap().what.clone();
+        let again = history
+            .events
+            .iter()
+            .find(|event| matches!(event.what, What::Injected { .. }))
+            .unwrap()
+            .what
+            .clone();
         history.add(at(130), again).add(at(170), What::Observed);
         history.events.swap(0, 3);
         assert_eq!(contradictions(&history).len(), 3);

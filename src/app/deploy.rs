@@ -35,7 +35,9 @@ pub(super) async fn apply(cluster: &Cluster, manifest: &Manifest) -> Result<(), 
         }
     }
     for object in &manifest.objects {
-        let Some((resource, scope)) = kinds.get(&(object.api_version.clone(), object.kind.clone())) else { continue };
+        let Some((resource, scope)) = kinds.get(&(object.api_version.clone(), object.kind.clone())) else {
+            continue;
+        };
         let api: Api<DynamicObject> = if *scope == Scope::Namespaced {
             let namespace = object.namespace.as_deref().unwrap_or_else(|| manifest.namespace());
             Api::namespaced_with(client.clone(), namespace, resource)
@@ -51,32 +53,42 @@ pub(super) async fn apply(cluster: &Cluster, manifest: &Manifest) -> Result<(), 
     Ok(())
 }
 
-async fn look_up(client: &kube::Client, manifest: &Manifest, object: &Object) -> Result<(ApiResource, Scope), AppError> {
+async fn look_up(
+    client: &kube::Client,
+    manifest: &Manifest,
+    object: &Object,
+) -> Result<(ApiResource, Scope), AppError> {
     let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
     let kind = GroupVersionKind::gvk(group, version, &object.kind);
-    kube::discovery::pinned_kind(client, &kind).await.map(|(resource, capabilities)| (resource, capabilities.scope)).map_err(|_| {
-        AppError::UnknownKind {
+    kube::discovery::pinned_kind(client, &kind)
+        .await
+        .map(|(resource, capabilities)| (resource, capabilities.scope))
+        .map_err(|_| AppError::UnknownKind {
             origin: manifest.origin.clone(),
             kind: object.kind.clone(),
             api_version: object.api_version.clone(),
             name: object.name.clone(),
-        }
-    })
+        })
 }
 
 async fn put(api: &Api<DynamicObject>, object: &Object) -> Result<(), kube::Error> {
     let new: DynamicObject = serde_json::from_value(object.value.clone()).map_err(kube::Error::SerdeError)?;
     match api.create(&PostParams::default(), &new).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => {
-            api.patch(&object.name, &PatchParams::default(), &Patch::Merge(&object.value)).await.map(drop)
-        }
+        Err(kube::Error::Api(status)) if status.is_already_exists() => api
+            .patch(&object.name, &PatchParams::default(), &Patch::Merge(&object.value))
+            .await
+            .map(drop),
         done => done.map(drop),
     }
 }
 
 /// Waits until every Deployment of a manifest has rolled out completely.
 pub(super) async fn wait(cluster: &Cluster, application: &str, manifest: &Manifest) -> Result<(), AppError> {
-    let wanted: Vec<&Object> = manifest.objects.iter().filter(|object| object.kind == "Deployment").collect();
+    let wanted: Vec<&Object> = manifest
+        .objects
+        .iter()
+        .filter(|object| object.kind == "Deployment")
+        .collect();
     let namespace = manifest.namespace();
     let done = tokio::time::timeout(LONGEST, until_complete(cluster, namespace, &wanted)).await;
     match done {
@@ -94,7 +106,10 @@ async fn until_complete(cluster: &Cluster, namespace: &str, wanted: &[&Object]) 
     let mut complete: BTreeMap<String, bool> = BTreeMap::new();
     let mut events = std::pin::pin!(watcher(api, watcher::Config::default()));
     loop {
-        if wanted.iter().all(|object| complete.get(&object.name).copied().unwrap_or(false)) {
+        if wanted
+            .iter()
+            .all(|object| complete.get(&object.name).copied().unwrap_or(false))
+        {
             return Ok(());
         }
         match events.try_next().await {
@@ -105,7 +120,11 @@ async fn until_complete(cluster: &Cluster, namespace: &str, wanted: &[&Object]) 
                 complete.insert(it.name_any(), false);
             }
             Ok(_) => {}
-            Err(watcher::Error::InitialListFailed(source) | watcher::Error::WatchStartFailed(source) | watcher::Error::WatchFailed(source)) => {
+            Err(
+                watcher::Error::InitialListFailed(source)
+                | watcher::Error::WatchStartFailed(source)
+                | watcher::Error::WatchFailed(source),
+            ) => {
                 return Err(AppError::Watch(Box::new(source)));
             }
             // The watcher starts over by itself.
@@ -137,14 +156,21 @@ async fn missing(cluster: &Cluster, namespace: &str, wanted: &[&Object]) -> Resu
         .iter()
         .filter(|it| wanted.iter().any(|object| object.name == it.name_any()) && !is_complete(it))
         .map(|it| {
-            let ready = it.status.as_ref().and_then(|status| status.available_replicas).unwrap_or(0);
+            let ready = it
+                .status
+                .as_ref()
+                .and_then(|status| status.available_replicas)
+                .unwrap_or(0);
             let replicas = it.spec.replicas.unwrap_or(1);
             format!("{} {ready}/{replicas}", it.name_any())
         })
         .collect();
     lines.push(format!("Deployments not complete: {}", behind.join(", ")));
     let pods: Api<Pod> = Api::namespaced(cluster.client(), namespace);
-    let pending = pods.list(&ListParams::default().fields("status.phase=Pending")).await.map_err(failed)?;
+    let pending = pods
+        .list(&ListParams::default().fields("status.phase=Pending"))
+        .await
+        .map_err(failed)?;
     lines.push(format!("{} pods Pending", pending.items.len()));
     for pod in pending.iter().take(LISTED) {
         lines.push(format!("{}: {}", pod.name_any(), reason(pod)));

@@ -77,21 +77,34 @@ impl Manifest {
         if objects.is_empty() {
             return Err(ManifestError::Empty);
         }
-        Ok(Self { origin: origin.to_owned(), objects })
+        Ok(Self {
+            origin: origin.to_owned(),
+            objects,
+        })
     }
 
     /// The namespace that most of its objects live in: the first one named, else the one it creates, else `default`.
     #[must_use]
     pub fn namespace(&self) -> &str {
         let named = self.objects.iter().find_map(|object| object.namespace.as_deref());
-        let created = || self.objects.iter().find(|object| object.kind == "Namespace").map(|object| object.name.as_str());
+        let created = || {
+            self.objects
+                .iter()
+                .find(|object| object.kind == "Namespace")
+                .map(|object| object.name.as_str())
+        };
         named.or_else(created).unwrap_or("default")
     }
 }
 
 impl Object {
     fn new(value: Value, number: usize) -> Result<Self, ManifestError> {
-        let text = |value: &Value, field| value.as_str().map(str::to_owned).ok_or(ManifestError::Lacks { number, field });
+        let text = |value: &Value, field| {
+            value
+                .as_str()
+                .map(str::to_owned)
+                .ok_or(ManifestError::Lacks { number, field })
+        };
         Ok(Self {
             api_version: text(&value["apiVersion"], "apiVersion")?,
             kind: text(&value["kind"], "kind")?,
@@ -123,6 +136,9 @@ mod tests {
         assert!(error.to_string().contains("document 2 lacks `apiVersion`"), "{error}");
         let error = Manifest::parse("a: [", "test").expect_err("this is not YAML");
         assert!(matches!(error, ManifestError::Yaml { number: 1, .. }), "{error}");
-        assert!(matches!(Manifest::parse("# nothing\n", "test"), Err(ManifestError::Empty)));
+        assert!(matches!(
+            Manifest::parse("# nothing\n", "test"),
+            Err(ManifestError::Empty)
+        ));
     }
 }

@@ -51,7 +51,11 @@ pub struct Builder {
 
 impl Default for Builder {
     fn default() -> Self {
-        Self { profile: Profile::built_in("eks-workshop").map_err(|error| error.to_string()), seed: 0, pace: Pace::Virtual }
+        Self {
+            profile: Profile::built_in("eks-workshop").map_err(|error| error.to_string()),
+            seed: 0,
+            pace: Pace::Virtual,
+        }
     }
 }
 
@@ -111,7 +115,12 @@ impl Builder {
         let world = World::new(profile.clone(), self.seed);
         let driver = Driver::start(world, 0, self.pace).await?;
         let face = Face::new(driver.clone())?;
-        let embedded = Embedded { client: face.client(), driver, profile, seed: self.seed };
+        let embedded = Embedded {
+            client: face.client(),
+            driver,
+            profile,
+            seed: self.seed,
+        };
         embedded.until_ready().await?;
         embedded.settle().await;
         Ok(Cluster::new(embedded))
@@ -156,7 +165,10 @@ impl Embedded {
         let api: Api<Deployment> = Api::namespaced(self.client(), "kube-system");
         for _ in 0..START.as_secs() {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let all = api.list(&ListParams::default()).await.map_err(|_| DriverError::Panicked)?;
+            let all = api
+                .list(&ListParams::default())
+                .await
+                .map_err(|_| DriverError::Panicked)?;
             let available = |it: &Deployment| it.status.as_ref().and_then(|status| status.available_replicas);
             if all.iter().all(|it| available(it) == it.spec.replicas) {
                 return Ok(());
@@ -199,4 +211,3 @@ impl Embedded {
         Ok(self.driver.with(|world| world.finish(plan, application, "embedded"))?)
     }
 }
-

@@ -58,7 +58,12 @@ impl Experiment<Hypotheses, Fault, Observation> {
         }
         Ok(Plan {
             name: self.name.clone(),
-            hypotheses: self.hypotheses.0.iter().map(|claimed| claimed.hypothesis.clone()).collect(),
+            hypotheses: self
+                .hypotheses
+                .0
+                .iter()
+                .map(|claimed| claimed.hypothesis.clone())
+                .collect(),
             fault: self.fault.0.clone(),
             observe: self.observation.0,
             expected: self.expected,
@@ -99,8 +104,16 @@ async fn until_steady(cluster: &Cluster) -> Result<bool, ExperimentError> {
 async fn targets(cluster: &Cluster, plan: &Plan) -> Result<Vec<String>, ExperimentError> {
     let nodes: Api<Node> = Api::all(cluster.client());
     let workers = ListParams::default().labels("!node-role.kubernetes.io/control-plane");
-    let nodes = nodes.list(&workers).await.map_err(|source| ExperimentError::Nodes(Box::new(source)))?;
-    let candidates: Vec<Candidate> =
-        nodes.iter().map(|node| Candidate { name: node.name_any(), labels: node.labels().clone() }).collect();
+    let nodes = nodes
+        .list(&workers)
+        .await
+        .map_err(|source| ExperimentError::Nodes(Box::new(source)))?;
+    let candidates: Vec<Candidate> = nodes
+        .iter()
+        .map(|node| Candidate {
+            name: node.name_any(),
+            labels: node.labels().clone(),
+        })
+        .collect();
     fault::choose(&plan.fault, &candidates, cluster.rounding(), cluster.seed()).map_err(ExperimentError::Targets)
 }

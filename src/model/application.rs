@@ -48,7 +48,12 @@ impl Application {
     /// A model without services and journeys, for an application that nobody has described.
     #[must_use]
     pub fn unnamed(name: &str) -> Self {
-        Self { version: VERSION, name: name.to_owned(), services: BTreeMap::new(), journeys: BTreeMap::new() }
+        Self {
+            version: VERSION,
+            name: name.to_owned(),
+            services: BTreeMap::new(),
+            journeys: BTreeMap::new(),
+        }
     }
 
     /// Reads a `model.yaml`. Choices are written as maps of one entry, `unreachable: { answer: 500 }`, or as plain words

@@ -124,7 +124,11 @@ impl Untargeted {
     }
 
     const fn select(self, selection: Selection) -> NodeFailure {
-        NodeFailure { mode: self.0, selection, seed: None }
+        NodeFailure {
+            mode: self.0,
+            selection,
+            seed: None,
+        }
     }
 }
 
@@ -171,7 +175,12 @@ pub enum SelectError {
 ///
 /// # Errors
 /// When the selection is out of range or matches no node.
-pub fn choose(fault: &NodeFailure, candidates: &[Candidate], rounding: Rounding, seed: u64) -> Result<Vec<String>, SelectError> {
+pub fn choose(
+    fault: &NodeFailure,
+    candidates: &[Candidate],
+    rounding: Rounding,
+    seed: u64,
+) -> Result<Vec<String>, SelectError> {
     let mut names: Vec<&str> = candidates.iter().map(|node| node.name.as_str()).collect();
     names.sort_unstable();
     let wanted = match &fault.selection {
@@ -187,20 +196,31 @@ pub fn choose(fault: &NodeFailure, candidates: &[Candidate], rounding: Rounding,
         }
         Selection::Count(count) => {
             if *count as usize > names.len() {
-                return Err(SelectError::TooMany { wanted: *count, have: names.len() });
+                return Err(SelectError::TooMany {
+                    wanted: *count,
+                    have: names.len(),
+                });
             }
             *count as usize
         }
         Selection::Name(name) => return matching(candidates, &format!("the name `{name}`"), |node| node.name == *name),
         Selection::Label(key, value) => {
-            return matching(candidates, &format!("the label `{key}={value}`"), |node| node.labels.get(key) == Some(value));
+            return matching(candidates, &format!("the label `{key}={value}`"), |node| {
+                node.labels.get(key) == Some(value)
+            });
         }
         Selection::Zone(zone) => {
-            return matching(candidates, &format!("the zone `{zone}`"), |node| node.labels.get(ZONE) == Some(zone));
+            return matching(candidates, &format!("the zone `{zone}`"), |node| {
+                node.labels.get(ZONE) == Some(zone)
+            });
         }
     };
     if wanted == 0 {
-        return Err(SelectError::Nothing(format!("{:?} of {} nodes", fault.selection, names.len())));
+        return Err(SelectError::Nothing(format!(
+            "{:?} of {} nodes",
+            fault.selection,
+            names.len()
+        )));
     }
     Stream::new(fault.seed.unwrap_or(seed), "fault/victims").shuffle(&mut names);
     names.truncate(wanted);
@@ -211,8 +231,20 @@ pub fn choose(fault: &NodeFailure, candidates: &[Candidate], rounding: Rounding,
 /// The label that names a node's zone (kubernetes.io, well-known labels).
 pub const ZONE: &str = "topology.kubernetes.io/zone";
 
-fn matching(candidates: &[Candidate], what: &str, test: impl Fn(&Candidate) -> bool) -> Result<Vec<String>, SelectError> {
-    let mut names: Vec<String> = candidates.iter().filter(|node| test(node)).map(|node| node.name.clone()).collect();
+fn matching(
+    candidates: &[Candidate],
+    what: &str,
+    test: impl Fn(&Candidate) -> bool,
+) -> Result<Vec<String>, SelectError> {
+    let mut names: Vec<String> = candidates
+        .iter()
+        .filter(|node| test(node))
+        .map(|node| node.name.clone())
+        .collect();
     names.sort_unstable();
-    if names.is_empty() { Err(SelectError::Nothing(what.to_owned())) } else { Ok(names) }
+    if names.is_empty() {
+        Err(SelectError::Nothing(what.to_owned()))
+    } else {
+        Ok(names)
+    }
 }

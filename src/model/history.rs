@@ -100,7 +100,10 @@ pub struct Event {
 /// What happened. `app` is the name of the workload that owns a pod (its Deployment or DaemonSet).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "fields are names of objects, as Kubernetes shows them; a variant's line says the rest")]
+#[expect(
+    missing_docs,
+    reason = "fields are names of objects, as Kubernetes shows them; a variant's line says the rest"
+)]
 pub enum What {
     /// The machine of a node runs no more (power off, instance terminated): evidence from below Kubernetes.
     MachineLost { node: String },
@@ -141,7 +144,11 @@ pub enum What {
     /// The steady state was checked: the last `seconds` seconds before, whether every journey was good.
     SteadyState { seconds: u32, met: bool },
     /// The fault was injected. `pods` ran on the nodes then.
-    Injected { fault: String, nodes: Vec<String>, pods: Vec<Victim> },
+    Injected {
+        fault: String,
+        nodes: Vec<String>,
+        pods: Vec<Victim>,
+    },
     /// The end of the observation; the load stops starting slots.
     Observed,
     /// Something of interest that no analysis reads.

@@ -8,7 +8,10 @@ use super::time::Span;
 
 /// The built-in profiles: name and text.
 const BUILT_IN: [(&str, &str); 2] = [
-    ("eks-workshop", include_str!("../../fixtures/profiles/eks-workshop.yaml")),
+    (
+        "eks-workshop",
+        include_str!("../../fixtures/profiles/eks-workshop.yaml"),
+    ),
     ("kind", include_str!("../../fixtures/profiles/kind.yaml")),
 ];
 
@@ -270,7 +273,10 @@ impl Profile {
             .iter()
             .find(|(known, _)| *known == name)
             .ok_or_else(|| ProfileError::Unknown(name.to_owned()))?;
-        serde_yaml::from_str(text).map_err(|source| ProfileError::Text { name: name.to_owned(), source })
+        serde_yaml::from_str(text).map_err(|source| ProfileError::Text {
+            name: name.to_owned(),
+            source,
+        })
     }
 }
 

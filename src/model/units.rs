@@ -35,7 +35,9 @@ pub mod text {
     /// # Errors
     /// A fragment that names the text and what was expected.
     pub fn parse(text: &str) -> Result<Duration, String> {
-        let wrong = || format!("`{text}` is not a length of time: expected a number and one of us, ms, s, m, h, such as `1.5s`");
+        let wrong = || {
+            format!("`{text}` is not a length of time: expected a number and one of us, ms, s, m, h, such as `1.5s`")
+        };
         if text == "0" {
             return Ok(Duration::ZERO);
         }
@@ -50,9 +52,16 @@ pub mod text {
             _ => return Err(wrong()),
         };
         let (whole, part) = number.split_once('.').unwrap_or((number, ""));
-        let mut micros = whole.parse::<u64>().map_err(|_| wrong())?.checked_mul(micros_per_unit).ok_or_else(wrong)?;
+        let mut micros = whole
+            .parse::<u64>()
+            .map_err(|_| wrong())?
+            .checked_mul(micros_per_unit)
+            .ok_or_else(wrong)?;
         if number.contains('.') {
-            let digits = u32::try_from(part.len()).ok().filter(|n| (1..=9).contains(n)).ok_or_else(wrong)?;
+            let digits = u32::try_from(part.len())
+                .ok()
+                .filter(|n| (1..=9).contains(n))
+                .ok_or_else(wrong)?;
             micros += part.parse::<u64>().map_err(|_| wrong())? * micros_per_unit / 10_u64.pow(digits);
         }
         Ok(Duration::from_micros(micros))

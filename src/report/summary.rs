@@ -15,7 +15,10 @@ pub const FORMAT: u32 = 1;
 
 /// A run. Fields that end in `_us` are microseconds since the injection, in `_s` whole seconds, in `_ppm` parts in a million.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are named after those of the analysis, where they are documented")]
+#[expect(
+    missing_docs,
+    reason = "the fields are named after those of the analysis, where they are documented"
+)]
 pub struct Summary {
     pub format: u32,
     pub application: String,
@@ -162,7 +165,11 @@ impl Summary {
     /// The summary of a run; `repeat` is the command that repeats it.
     #[must_use]
     pub fn new(run: &RunView<'_>, repeat: impl Into<String>) -> Self {
-        let RunView { header, analysis, judgement } = *run;
+        let RunView {
+            header,
+            analysis,
+            judgement,
+        } = *run;
         Self {
             format: FORMAT,
             application: header.application.clone(),
@@ -231,15 +238,30 @@ fn journey(journey: &JourneyAnalysis) -> JourneySummary {
         outages: journey
             .outages
             .iter()
-            .map(|outage| OutageSummary { start_s: outage.start, length_s: outage.seconds, open: outage.open })
+            .map(|outage| OutageSummary {
+                start_s: outage.start,
+                length_s: outage.seconds,
+                open: outage.open,
+            })
             .collect(),
         recovered_after_s: journey.recovered_at,
         latency_p50_us: journey.latency.p50,
         latency_p99_us: journey.latency.p99,
         latency_max_us: journey.latency.max,
         anomalies: journey.anomalies,
-        failures: journey.failures.iter().map(|&(kind, count)| FailureSummary { kind, count }).collect(),
-        phases: journey.phases.iter().map(|time| PhaseSummary { phase: time.phase.name().to_owned(), seconds: time.seconds }).collect(),
+        failures: journey
+            .failures
+            .iter()
+            .map(|&(kind, count)| FailureSummary { kind, count })
+            .collect(),
+        phases: journey
+            .phases
+            .iter()
+            .map(|time| PhaseSummary {
+                phase: time.phase.name().to_owned(),
+                seconds: time.seconds,
+            })
+            .collect(),
         milestones: journey
             .milestones
             .iter()
@@ -255,7 +277,12 @@ fn journey(journey: &JourneyAnalysis) -> JourneySummary {
 }
 
 fn endpoints(facts: &EndpointFacts) -> EndpointsSummary {
-    EndpointsSummary { service: facts.service.clone(), before: facts.before, fewest: facts.fewest, empty_us: facts.empty }
+    EndpointsSummary {
+        service: facts.service.clone(),
+        before: facts.before,
+        fewest: facts.fewest,
+        empty_us: facts.empty,
+    }
 }
 
 fn nodes(run: &RunView<'_>) -> NodesSummary {
@@ -292,26 +319,55 @@ mod tests {
     fn a_summary_carries_the_figures_of_the_analysis_and_reads_back() {
         let mut history = healthy();
         history.set(4, 0).set(OBSERVED - 1, 40);
-        history.add(at(105), What::Endpoints { service: "carts".into(), ready: Vec::new() });
-        history.add(at(120), What::PodUnschedulable { pod: "carts-2".into(), app: "carts".into(), reason: "Too many pods".into() });
+        history.add(
+            at(105),
+            What::Endpoints {
+                service: "carts".into(),
+                ready: Vec::new(),
+            },
+        );
+        history.add(
+            at(120),
+            What::PodUnschedulable {
+                pod: "carts-2".into(),
+                app: "carts".into(),
+                reason: "Too many pods".into(),
+            },
+        );
         let analysis = analyse(&history);
         let judgement = judge(&history, &analysis);
-        let run = RunView { header: &history.header, analysis: &analysis, judgement: &judgement };
+        let run = RunView {
+            header: &history.header,
+            analysis: &analysis,
+            judgement: &judgement,
+        };
         let summary = Summary::new(&run, "cargo test");
         let json = summary.to_json().unwrap();
         assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
-        assert!(json.starts_with("{\n  \"format\": 1,\n") && json.ends_with("}\n"), "{json}");
+        assert!(
+            json.starts_with("{\n  \"format\": 1,\n") && json.ends_with("}\n"),
+            "{json}"
+        );
         let value: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(value["verdict"], "held");
         assert_eq!(value["repeat"], "cargo test");
         assert_eq!(value["observe_s"], 60.0);
         assert_eq!(value["hypotheses"][0]["availability_ppm"], 973_333);
-        assert_eq!(value["journeys"][0]["outages"][0], serde_json::json!({"start_s": 4, "length_s": 1, "open": false}));
+        assert_eq!(
+            value["journeys"][0]["outages"][0],
+            serde_json::json!({"start_s": 4, "length_s": 1, "open": false})
+        );
         assert_eq!(value["journeys"][0]["outages"][1]["open"], true);
-        assert_eq!(value["journeys"][0]["failures"][0], serde_json::json!({"kind": "connect-timeout", "count": 160}));
+        assert_eq!(
+            value["journeys"][0]["failures"][0],
+            serde_json::json!({"kind": "connect-timeout", "count": 160})
+        );
         assert_eq!(value["nodes"]["struck"][0]["not_ready_us"], 10_000_000);
         assert_eq!(value["nodes"]["unschedulable_reasons"]["Too many pods"], 1);
-        assert_eq!(value["endpoints"][0], serde_json::json!({"service": "carts", "before": 0, "fewest": 0, "empty_us": 60_000_000}));
+        assert_eq!(
+            value["endpoints"][0],
+            serde_json::json!({"service": "carts", "before": 0, "fewest": 0, "empty_us": 60_000_000})
+        );
         assert_eq!(value["victims"][1]["pod"], "front-end-1");
         assert!(value["hypotheses"][0].get("longest_outage_s").is_none());
     }

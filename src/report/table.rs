@@ -17,7 +17,10 @@ pub struct Row {
 impl Row {
     /// A row.
     pub fn new(label: impl Into<String>, cells: impl IntoIterator<Item = String>) -> Self {
-        Self { label: label.into(), cells: cells.into_iter().collect() }
+        Self {
+            label: label.into(),
+            cells: cells.into_iter().collect(),
+        }
     }
 }
 
@@ -39,7 +42,10 @@ pub fn layout(rows: &[Row], columns: usize) -> Vec<String> {
                 let gap = if column == 0 { "" } else { " " };
                 line.push_str(gap);
                 line.push_str(text);
-                line.extend(std::iter::repeat_n(' ', width - gap.len() - text.chars().count().min(width - gap.len())));
+                line.extend(std::iter::repeat_n(
+                    ' ',
+                    width - gap.len() - text.chars().count().min(width - gap.len()),
+                ));
             }
             lines.push(line.trim_end().to_owned());
         }
@@ -100,7 +106,13 @@ mod tests {
     fn a_row_is_as_high_as_its_highest_cell() {
         let rows = [Row::new("label", ["a".repeat(30), "b".into()])];
         let lines = layout(&rows, 2);
-        assert_eq!(lines, [format!("{:30} {} b", "label", "a".repeat(24)), format!("{:30} {}", "", "a".repeat(6))]);
+        assert_eq!(
+            lines,
+            [
+                format!("{:30} {} b", "label", "a".repeat(24)),
+                format!("{:30} {}", "", "a".repeat(6))
+            ]
+        );
     }
 
     proptest! {

@@ -22,14 +22,21 @@ pub fn render(runs: &[RunView<'_>]) -> String {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        let (shared, own): (Vec<Row>, Vec<Row>) =
-            plan(pair).into_iter().partition(|row| row.cells.iter().all(|cell| *cell == row.cells[0]));
-        let shared: Vec<Row> = shared.into_iter().map(|row| Row::new(row.label, row.cells.into_iter().take(1))).collect();
+        let (shared, own): (Vec<Row>, Vec<Row>) = plan(pair)
+            .into_iter()
+            .partition(|row| row.cells.iter().all(|cell| *cell == row.cells[0]));
+        let shared: Vec<Row> = shared
+            .into_iter()
+            .map(|row| Row::new(row.label, row.cells.into_iter().take(1)))
+            .collect();
         if !shared.is_empty() {
             lines.extend(layout(&shared, 1));
             lines.push(String::new());
         }
-        lines.extend(layout(&[Row::new("", pair.iter().map(|run| run.header.application.clone()))], pair.len()));
+        lines.extend(layout(
+            &[Row::new("", pair.iter().map(|run| run.header.application.clone()))],
+            pair.len(),
+        ));
         lines.push("─".repeat(WIDTH));
         lines.extend(layout(&own, pair.len()));
         lines.extend(layout(&rows(pair), pair.len()));
@@ -69,7 +76,12 @@ fn plan(runs: &[RunView<'_>]) -> Vec<Row> {
         row("experiment", |run| run.header.plan.name.clone()),
         row("fault", |run| fault(&run.header.plan.fault)),
         row("observed for", |run| length(run.header.plan.observe)),
-        row("cluster", |run| format!("{}, {}, seed {}", run.header.cluster, run.header.profile, run.header.seed)),
+        row("cluster", |run| {
+            format!(
+                "{}, {}, seed {}",
+                run.header.cluster, run.header.profile, run.header.seed
+            )
+        }),
     ]
 }
 
@@ -83,15 +95,28 @@ fn rows(runs: &[RunView<'_>]) -> Vec<Row> {
             format!("{}, {}, {}", nodes.before, nodes.fewest, nodes.most)
         }),
         row("struck", |run| {
-            let (nodes, pods) = (run.analysis.nodes.struck.len() as u64, run.analysis.victims.len() as u64);
+            let (nodes, pods) = (
+                run.analysis.nodes.struck.len() as u64,
+                run.analysis.victims.len() as u64,
+            );
             format!("{}, {}", counted(nodes, "node"), counted(pods, "pod"))
         }),
         row("unschedulable", |run| match &run.analysis.pods {
             pods if pods.unschedulable == 0 => "no pod".into(),
-            pods => format!("{}, up to {}", counted(u64::from(pods.unschedulable), "pod"), seconds(pods.longest_pending)),
+            pods => format!(
+                "{}, up to {}",
+                counted(u64::from(pods.unschedulable), "pod"),
+                seconds(pods.longest_pending)
+            ),
         }),
     ];
-    for name in union(runs, |run| run.analysis.journeys.iter().map(|journey| journey.name.as_str()).collect()) {
+    for name in union(runs, |run| {
+        run.analysis
+            .journeys
+            .iter()
+            .map(|journey| journey.name.as_str())
+            .collect()
+    }) {
         rows.push(Row::new("", []));
         journey(name, runs, &mut rows);
     }
@@ -106,7 +131,10 @@ fn rows(runs: &[RunView<'_>]) -> Vec<Row> {
         rows.push(Row::new("", []));
         rows.push(Row::new(format!("hypotheses on {name}"), []));
         for hypothesis in hypotheses.iter().filter(|hypothesis| hypothesis.journey == name) {
-            rows.push(Row::new(format!("  {}", claim(&hypothesis.claim)), runs.iter().map(|run| mark(run, hypothesis))));
+            rows.push(Row::new(
+                format!("  {}", claim(&hypothesis.claim)),
+                runs.iter().map(|run| mark(run, hypothesis)),
+            ));
         }
     }
     rows
@@ -125,11 +153,22 @@ fn union<'a, T: PartialEq>(runs: &[RunView<'a>], of: impl Fn(&RunView<'a>) -> Ve
 
 fn verdict(run: &RunView<'_>) -> String {
     let (found, expected) = (run.judgement.verdict, run.header.plan.expected);
-    if found == expected { format!("{}, as expected", found.name()) } else { format!("{}, expected {}", found.name(), expected.name()) }
+    if found == expected {
+        format!("{}, as expected", found.name())
+    } else {
+        format!("{}, expected {}", found.name(), expected.name())
+    }
 }
 
 fn mark(run: &RunView<'_>, hypothesis: &Hypothesis) -> String {
-    let Some(finding) = run.judgement.findings.iter().find(|finding| finding.hypothesis == *hypothesis) else { return "-".into() };
+    let Some(finding) = run
+        .judgement
+        .findings
+        .iter()
+        .find(|finding| finding.hypothesis == *hypothesis)
+    else {
+        return "-".into();
+    };
     let mark = match finding.outcome {
         Outcome::Held => HELD,
         Outcome::Violated => VIOLATED,
@@ -141,30 +180,57 @@ fn mark(run: &RunView<'_>, hypothesis: &Hypothesis) -> String {
 fn journey(name: &str, runs: &[RunView<'_>], rows: &mut Vec<Row>) {
     let find = |run: &RunView<'_>| run.analysis.journeys.iter().position(|journey| journey.name == name);
     let mut row = |label: &str, cell: &dyn Fn(&JourneyAnalysis) -> String| {
-        let cells = runs.iter().map(|run| find(run).map_or_else(|| "-".into(), |at| cell(&run.analysis.journeys[at])));
+        let cells = runs
+            .iter()
+            .map(|run| find(run).map_or_else(|| "-".into(), |at| cell(&run.analysis.journeys[at])));
         rows.push(Row::new(label, cells));
     };
     let availability = |journey: &JourneyAnalysis| journey.availability_ppm().map_or_else(|| "no data".into(), percent);
     let after = |after: u64| format!("{} s", crate::analysis::figures::count(after));
     row(&format!("journey {name}"), &|_| String::new());
     row("  availability", &availability);
-    row("  longest outage", &|journey| if journey.outages.is_empty() { "none".into() } else { after(journey.longest_outage()) });
-    row("  recovered after", &|journey| journey.recovered_at.map_or_else(|| "never".into(), after));
+    row("  longest outage", &|journey| {
+        if journey.outages.is_empty() {
+            "none".into()
+        } else {
+            after(journey.longest_outage())
+        }
+    });
+    row("  recovered after", &|journey| {
+        journey.recovered_at.map_or_else(|| "never".into(), after)
+    });
     row("  bad seconds", &|journey| after(journey.bad_seconds));
     for phase in Phase::ALL {
-        let seconds = |journey: &JourneyAnalysis| journey.phases.iter().find(|time| time.phase == phase).map_or(0, |time| time.seconds);
-        let any = runs.iter().filter_map(|run| find(run).map(|at| seconds(&run.analysis.journeys[at]))).any(|seconds| seconds > 0);
+        let seconds = |journey: &JourneyAnalysis| {
+            journey
+                .phases
+                .iter()
+                .find(|time| time.phase == phase)
+                .map_or(0, |time| time.seconds)
+        };
+        let any = runs
+            .iter()
+            .filter_map(|run| find(run).map(|at| seconds(&run.analysis.journeys[at])))
+            .any(|seconds| seconds > 0);
         if any {
             row(&format!("    {}", phase.name()), &|journey| after(seconds(journey)));
         }
     }
-    row("  latency p99 at most", &|journey| journey.latency.p99.map_or_else(|| "-".into(), millis));
-    row("  consistency anomalies", &|journey| crate::analysis::figures::count(journey.anomalies));
+    row("  latency p99 at most", &|journey| {
+        journey.latency.p99.map_or_else(|| "-".into(), millis)
+    });
+    row("  consistency anomalies", &|journey| {
+        crate::analysis::figures::count(journey.anomalies)
+    });
 }
 
 /// What a run rests on: reasons, evidence, and what was not modelled or assumed.
 fn grounds(run: &RunView<'_>) -> Vec<String> {
-    let mut lines = wrap(&format!("{}: {}", run.header.application, run.judgement.verdict.name()), WIDTH, 2);
+    let mut lines = wrap(
+        &format!("{}: {}", run.header.application, run.judgement.verdict.name()),
+        WIDTH,
+        2,
+    );
     let mut list = |lead: &str, texts: &[String]| {
         lines.extend(texts.iter().flat_map(|text| wrap(&format!("  {lead}{text}"), WIDTH, 4)));
     };

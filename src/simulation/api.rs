@@ -31,7 +31,11 @@ impl Resource {
     /// `v1`, or `apps/v1`.
     #[must_use]
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
     }
 }
 
@@ -171,7 +175,13 @@ pub trait ApiStore {
     ///
     /// # Errors
     /// As Kubernetes refuses.
-    fn replace(&mut self, resource: &'static Resource, object: Value, part: Part, dry_run: bool) -> Result<ApiObject, ApiError>;
+    fn replace(
+        &mut self,
+        resource: &'static Resource,
+        object: Value,
+        part: Part,
+        dry_run: bool,
+    ) -> Result<ApiObject, ApiError>;
     /// Deletes an object. Returns its last state, and whether it is gone already.
     ///
     /// # Errors

@@ -47,7 +47,9 @@ impl World {
     /// Whether a pod's process runs and listens on a powered machine.
     #[must_use]
     pub fn listens(&self, pod: PodId) -> bool {
-        self.fabric.pod(pod).is_some_and(|net| net.process == Process::Listening && self.fabric.powered(net.machine))
+        self.fabric
+            .pod(pod)
+            .is_some_and(|net| net.process == Process::Listening && self.fabric.powered(net.machine))
     }
 
     pub(super) fn start_pod(&mut self, pod: u32) {
@@ -56,7 +58,15 @@ impl World {
         if !self.kubelet_runs(machine) || row.meta.deletion.is_some() {
             return;
         }
-        let Some(image) = row.body.template.containers.first().map(|container| container.image.clone()) else { return };
+        let Some(image) = row
+            .body
+            .template
+            .containers
+            .first()
+            .map(|container| container.image.clone())
+        else {
+            return;
+        };
         let (namespace, app) = (row.meta.namespace.clone(), row.body.app.clone());
         let model = self.behaviour(&namespace, &image, &app);
         let mut delay = draw(&mut self.chance.kubelets, self.profile.kubelet.start);
@@ -97,7 +107,9 @@ impl World {
     }
 
     pub(super) fn running(&mut self, pod: u32, incarnation: u32) {
-        let Some(runtime) = self.current(pod, incarnation) else { return };
+        let Some(runtime) = self.current(pod, incarnation) else {
+            return;
+        };
         if runtime.stopping {
             return;
         }
@@ -116,7 +128,9 @@ impl World {
         if let Some(runtime) = self.runtime_mut(pod) {
             runtime.started = now;
         }
-        let start = runtime.model.map_or((Span::ZERO, Span::ZERO), |model| self.network.start_range(model));
+        let start = runtime
+            .model
+            .map_or((Span::ZERO, Span::ZERO), |model| self.network.start_range(model));
         let start = self.chance.kubelets.span(start.0, start.1);
         self.after(start, Event::Listen(pod, incarnation));
         let report = draw(&mut self.chance.kubelets, self.profile.kubelet.report);
@@ -124,7 +138,9 @@ impl World {
     }
 
     pub(super) fn listen(&mut self, pod: u32, incarnation: u32) {
-        let Some(runtime) = self.current(pod, incarnation) else { return };
+        let Some(runtime) = self.current(pod, incarnation) else {
+            return;
+        };
         let Some(row) = self.store.pod(pod) else { return };
         let ready = runtime.model.is_none_or(|model| {
             self.network.waits_for(model).iter().all(|service| {
@@ -147,7 +163,9 @@ impl World {
     }
 
     pub(super) fn report_running(&mut self, pod: u32, incarnation: u32) {
-        let Some(runtime) = self.current(pod, incarnation) else { return };
+        let Some(runtime) = self.current(pod, incarnation) else {
+            return;
+        };
         let Some(row) = self.store.pod(pod) else { return };
         let address = match row.body.address {
             Some(address) => address,
@@ -166,7 +184,10 @@ impl World {
         });
         let Some(row) = self.store.pod(pod) else { return };
         let (name, app) = (row.meta.name.to_string(), row.body.app.to_string());
-        self.note(What::PodStarted { pod: name.clone(), app: app.clone() });
+        self.note(What::PodStarted {
+            pod: name.clone(),
+            app: app.clone(),
+        });
         self.note(What::PodReady { pod: name, app });
         self.pod_changed(pod);
     }
@@ -190,15 +211,25 @@ impl World {
     }
 
     pub(super) fn died(&mut self, pod: u32, incarnation: u32) {
-        let Some(runtime) = self.current(pod, incarnation) else { return };
+        let Some(runtime) = self.current(pod, incarnation) else {
+            return;
+        };
         if runtime.stopping {
             return;
         }
         let limit = Span::from(self.profile.kubelet.back_off_limit);
         let first = Span::from(self.profile.kubelet.back_off);
         // A container that ran for twice the limit starts its back-off anew (client-go util/flowcontrol/backoff.go).
-        let delay = if self.now.since(runtime.started).0 > 2 * limit.0 { Span::ZERO } else { runtime.back_off };
-        let next = if delay == Span::ZERO { first } else { Span((delay.0 * 2).min(limit.0)) };
+        let delay = if self.now.since(runtime.started).0 > 2 * limit.0 {
+            Span::ZERO
+        } else {
+            runtime.back_off
+        };
+        let next = if delay == Span::ZERO {
+            first
+        } else {
+            Span((delay.0 * 2).min(limit.0))
+        };
         if let Some(runtime) = self.runtime_mut(pod) {
             runtime.back_off = next;
             runtime.restarts += 1;
@@ -206,8 +237,11 @@ impl World {
         let (now, restarts) = (self.now, runtime.restarts + 1);
         self.store.change_pod(pod, |row| {
             row.body.ready = Some((false, now));
-            row.body.container =
-                if delay == Span::ZERO { Container::Terminated(1, now) } else { Container::BackOff };
+            row.body.container = if delay == Span::ZERO {
+                Container::Terminated(1, now)
+            } else {
+                Container::BackOff
+            };
             row.body.restarts = restarts - 1;
         });
         if let Some(row) = self.store.pod(pod) {
@@ -225,7 +259,9 @@ impl World {
 
     /// A process gets SIGTERM from a machine that shuts down; it has ended within `limit`.
     pub(super) fn signal_process(&mut self, pod: u32, limit: Span) {
-        let Some(runtime) = self.runtimes.get(pod as usize).copied().flatten() else { return };
+        let Some(runtime) = self.runtimes.get(pod as usize).copied().flatten() else {
+            return;
+        };
         let delay = self.shutdown_of(&runtime).0.min(limit.0.saturating_sub(1));
         self.after(Span(delay), Event::Stopped(pod, runtime.incarnation));
     }
@@ -268,7 +304,9 @@ impl World {
 
     /// A process has ended after SIGTERM.
     pub(super) fn stopped(&mut self, pod: u32, incarnation: u32) {
-        let Some(runtime) = self.runtimes.get(pod as usize).copied().flatten() else { return };
+        let Some(runtime) = self.runtimes.get(pod as usize).copied().flatten() else {
+            return;
+        };
         if runtime.incarnation != incarnation && !runtime.stopping || !self.fabric.powered(runtime.machine) {
             return;
         }
@@ -278,7 +316,11 @@ impl World {
         }
         if let Some(Some(net)) = self.fabric.pods.get_mut(pod as usize) {
             // The kubelet removes the network namespace with the sandbox; on a machine that shuts down it stays until silence.
-            net.process = if kubelet { Process::Absent } else { Process::NotListening };
+            net.process = if kubelet {
+                Process::Absent
+            } else {
+                Process::NotListening
+            };
             net.incarnation += 1;
             self.network.process_ended(PodId(pod), self.now, &self.fabric);
         }

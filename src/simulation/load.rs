@@ -80,11 +80,17 @@ impl World {
         for (_, node) in self.store.nodes.by_name(None) {
             let name = node.meta.name.to_string();
             let zone = self.machines[node.body.machine.0 as usize].zone.to_string();
-            present.push(What::NodeAdded { node: name.clone(), zone });
+            present.push(What::NodeAdded {
+                node: name.clone(),
+                zone,
+            });
             present.push(if node.body.ready == Readiness::True {
                 What::NodeReady { node: name }
             } else {
-                What::NodeNotReady { node: name, status: node.body.ready.name().to_owned() }
+                What::NodeNotReady {
+                    node: name,
+                    status: node.body.ready.name().to_owned(),
+                }
             });
         }
         for (_, service) in self.store.services.by_name(None) {
@@ -95,7 +101,10 @@ impl World {
                 .filter(|endpoint| endpoint.ready)
                 .map(|endpoint| endpoint.name.to_string())
                 .collect();
-            present.push(What::Endpoints { service: service.meta.name.to_string(), ready });
+            present.push(What::Endpoints {
+                service: service.meta.name.to_string(),
+                ready,
+            });
         }
         for what in present {
             self.note(what);
@@ -121,7 +130,11 @@ impl World {
             },
             events: self.history[self.recorded_from..].to_vec(),
             seconds: self.network.drain_seconds(),
-            end: Some(End { t: self.now.0, max_lag: 0, hops: self.network.hops() - self.hops_before }),
+            end: Some(End {
+                t: self.now.0,
+                max_lag: 0,
+                hops: self.network.hops() - self.hops_before,
+            }),
         };
         self.hops_before = self.network.hops();
         self.load_from = None;

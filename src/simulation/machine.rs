@@ -67,7 +67,10 @@ impl World {
             ("kubernetes.io/hostname".to_owned(), name.to_string()),
             ("kubernetes.io/os".to_owned(), "linux".to_owned()),
             ("kubernetes.io/arch".to_owned(), "amd64".to_owned()),
-            ("node.kubernetes.io/instance-type".to_owned(), nodes.instance_type.clone()),
+            (
+                "node.kubernetes.io/instance-type".to_owned(),
+                nodes.instance_type.clone(),
+            ),
             (ZONE.to_owned(), zone.to_string()),
         ]);
         if control_plane.is_some() {
@@ -97,7 +100,10 @@ impl World {
     fn emptiest_zone(&self) -> Arc<str> {
         let zones = &self.profile.nodes.zones;
         let fewest = zones.iter().min_by_key(|zone| {
-            self.machines.iter().filter(|machine| machine.exists && !machine.control_plane && *machine.zone == ***zone).count()
+            self.machines
+                .iter()
+                .filter(|machine| machine.exists && !machine.control_plane && *machine.zone == ***zone)
+                .count()
         });
         fewest.map_or("", String::as_str).into()
     }
@@ -127,7 +133,10 @@ impl World {
                 ("kubernetes.io/hostname".to_owned(), name.to_string()),
                 ("kubernetes.io/os".to_owned(), "linux".to_owned()),
                 ("kubernetes.io/arch".to_owned(), "amd64".to_owned()),
-                ("node.kubernetes.io/instance-type".to_owned(), nodes.instance_type.clone()),
+                (
+                    "node.kubernetes.io/instance-type".to_owned(),
+                    nodes.instance_type.clone(),
+                ),
                 (ZONE.to_owned(), self.emptiest_zone().to_string()),
             ])),
             name,
@@ -139,7 +148,10 @@ impl World {
     }
 
     fn allocatable(&self) -> Amount {
-        Amount { cpu_milli: self.profile.nodes.cpu_milli, memory: self.profile.nodes.memory_mib << 20 }
+        Amount {
+            cpu_milli: self.profile.nodes.cpu_milli,
+            memory: self.profile.nodes.memory_mib << 20,
+        }
     }
 
     pub(super) fn booted(&mut self, id: MachineId) {
@@ -164,7 +176,11 @@ impl World {
             _ => Span::ZERO,
         };
         let it = &self.machines[id.0 as usize];
-        let no_schedule = |key: &str| Taint { key: key.to_owned(), value: String::new(), effect: Effect::NoSchedule };
+        let no_schedule = |key: &str| Taint {
+            key: key.to_owned(),
+            value: String::new(),
+            effect: Effect::NoSchedule,
+        };
         let mut taints = Vec::new();
         if it.control_plane {
             taints.push(no_schedule("node-role.kubernetes.io/control-plane"));
@@ -179,7 +195,11 @@ impl World {
             taints,
             allocatable: self.allocatable(),
             pods: self.profile.nodes.pods,
-            ready: if wait == Span::ZERO { Readiness::True } else { Readiness::False },
+            ready: if wait == Span::ZERO {
+                Readiness::True
+            } else {
+                Readiness::False
+            },
             since: self.now,
             address: it.address,
             pod_cidr: format!("10.244.{}.0/24", id.0 % 256).into(),
@@ -194,7 +214,10 @@ impl World {
         let (name, zone) = (it.name.to_string(), it.zone.to_string());
         let row = self.store.nodes.insert(&mut self.store.versions, meta, node);
         self.machines[id.0 as usize].node = Some(row);
-        self.note(What::NodeAdded { node: name.clone(), zone });
+        self.note(What::NodeAdded {
+            node: name.clone(),
+            zone,
+        });
         if wait == Span::ZERO {
             self.note(What::NodeReady { node: name });
         } else {
@@ -210,7 +233,9 @@ impl World {
     }
 
     pub(super) fn node_up(&mut self, id: MachineId) {
-        let Some(row) = self.machines[id.0 as usize].node else { return };
+        let Some(row) = self.machines[id.0 as usize].node else {
+            return;
+        };
         if !self.machines[id.0 as usize].kubelet {
             return;
         }
@@ -220,7 +245,9 @@ impl World {
             node.body.since = now;
             node.body.taints.retain(|taint| taint.key != NOT_READY);
         });
-        self.note(What::NodeReady { node: self.machines[id.0 as usize].name.to_string() });
+        self.note(What::NodeReady {
+            node: self.machines[id.0 as usize].name.to_string(),
+        });
         self.node_changed(row);
         self.room_appeared();
     }
@@ -242,10 +269,23 @@ impl World {
         }
         let store = &mut self.store;
         match store.leases.find(LEASES, &name) {
-            Some(row) => store.leases.update(&mut store.versions, row, |lease| lease.body.renewed = now),
+            Some(row) => store
+                .leases
+                .update(&mut store.versions, row, |lease| lease.body.renewed = now),
             None => {
-                let meta = Meta { created: now, ..super::objects::store::named(&LEASES.into(), name.clone()) };
-                store.leases.insert(&mut store.versions, meta, Lease { holder: name, seconds: 40, renewed: now });
+                let meta = Meta {
+                    created: now,
+                    ..super::objects::store::named(&LEASES.into(), name.clone())
+                };
+                store.leases.insert(
+                    &mut store.versions,
+                    meta,
+                    Lease {
+                        holder: name,
+                        seconds: 40,
+                        renewed: now,
+                    },
+                );
             }
         }
     }
@@ -257,7 +297,10 @@ impl World {
             .nodes
             .by_name(None)
             .filter(|(_, row)| !row.meta.labels.contains_key("node-role.kubernetes.io/control-plane"))
-            .map(|(_, row)| Candidate { name: row.meta.name.to_string(), labels: (*row.meta.labels).clone() })
+            .map(|(_, row)| Candidate {
+                name: row.meta.name.to_string(),
+                labels: (*row.meta.labels).clone(),
+            })
             .collect()
     }
 
@@ -269,13 +312,21 @@ impl World {
             .filter_map(|row| self.store.nodes.get(row).map(|node| node.body.machine))
             .collect();
         let victims = self.victims(&ids);
-        self.note(What::Injected { fault: mode.name().to_owned(), nodes: nodes.to_vec(), pods: victims });
+        self.note(What::Injected {
+            fault: mode.name().to_owned(),
+            nodes: nodes.to_vec(),
+            pods: victims,
+        });
         for id in ids {
             match mode {
                 Mode::Terminate => {
                     self.machines[id.0 as usize].exists = false;
                     let delay = draw(&mut self.chance.faults, self.profile.terminate.signal);
-                    if delay == Span::ZERO { self.signalled(id) } else { self.after(delay, Event::Signalled(id)) }
+                    if delay == Span::ZERO {
+                        self.signalled(id)
+                    } else {
+                        self.after(delay, Event::Signalled(id))
+                    }
                     self.instance_ended();
                 }
                 Mode::Kill => self.power_off(id),
@@ -324,12 +375,16 @@ impl World {
         self.fabric.machines[id.0 as usize] = Power::Off;
         self.machines[id.0 as usize].kubelet = false;
         self.network.machine_lost(id, self.now, &self.fabric);
-        self.note(What::MachineLost { node: self.machines[id.0 as usize].name.to_string() });
+        self.note(What::MachineLost {
+            node: self.machines[id.0 as usize].name.to_string(),
+        });
     }
 
     /// Deletes a node object; its pods become orphans.
     pub(super) fn delete_node(&mut self, row: u32, by: &str) {
-        let Some(node) = self.store.nodes.remove(&mut self.store.versions, row) else { return };
+        let Some(node) = self.store.nodes.remove(&mut self.store.versions, row) else {
+            return;
+        };
         let machine = node.body.machine;
         self.machines[machine.0 as usize].node = None;
         self.scheduler.remove_node(machine);
@@ -338,7 +393,10 @@ impl World {
             // The lease is owned by its node (pkg/kubelet/util/nodelease.go).
             self.store.leases.remove(&mut self.store.versions, lease);
         }
-        self.note(What::NodeDeleted { node: node.meta.name.to_string(), by: by.to_owned() });
+        self.note(What::NodeDeleted {
+            node: node.meta.name.to_string(),
+            by: by.to_owned(),
+        });
         self.daemon_sets_changed();
     }
 
@@ -348,7 +406,9 @@ impl World {
         self.store
             .nodes
             .iter()
-            .filter(|(_, row)| row.body.ready == Readiness::True && !self.machines[row.body.machine.0 as usize].control_plane)
+            .filter(|(_, row)| {
+                row.body.ready == Readiness::True && !self.machines[row.body.machine.0 as usize].control_plane
+            })
             .count()
     }
 

@@ -42,7 +42,10 @@ impl<E> Ord for Entry<E> {
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), posted: 0 }
+        Self {
+            heap: BinaryHeap::new(),
+            posted: 0,
+        }
     }
 }
 
@@ -50,7 +53,11 @@ impl<E> Queue<E> {
     /// Posts an event.
     pub fn post(&mut self, at: Time, event: E) {
         self.posted += 1;
-        self.heap.push(Entry { at, order: self.posted, event });
+        self.heap.push(Entry {
+            at,
+            order: self.posted,
+            event,
+        });
     }
 
     /// The time of the next event; [`Time::NEVER`] when there is none.

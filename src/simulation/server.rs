@@ -22,17 +22,50 @@ use crate::model::time::Span;
 macro_rules! with_table {
     ($store:expr, $resource:expr, $table:ident => $do:expr) => {
         match $resource.plural {
-            "namespaces" => { let $table = &$store.namespaces; $do }
-            "nodes" => { let $table = &$store.nodes; $do }
-            "pods" => { let $table = &$store.pods; $do }
-            "services" => { let $table = &$store.services; $do }
-            "deployments" => { let $table = &$store.deployments; $do }
-            "replicasets" => { let $table = &$store.replica_sets; $do }
-            "daemonsets" => { let $table = &$store.daemon_sets; $do }
-            "endpointslices" => { let $table = &$store.slices; $do }
-            "events" => { let $table = &$store.events; $do }
-            "leases" => { let $table = &$store.leases; $do }
-            _ => { let $table = &$store.stored[resources::index($resource).unwrap_or(FIRST_STORED)]; $do }
+            "namespaces" => {
+                let $table = &$store.namespaces;
+                $do
+            }
+            "nodes" => {
+                let $table = &$store.nodes;
+                $do
+            }
+            "pods" => {
+                let $table = &$store.pods;
+                $do
+            }
+            "services" => {
+                let $table = &$store.services;
+                $do
+            }
+            "deployments" => {
+                let $table = &$store.deployments;
+                $do
+            }
+            "replicasets" => {
+                let $table = &$store.replica_sets;
+                $do
+            }
+            "daemonsets" => {
+                let $table = &$store.daemon_sets;
+                $do
+            }
+            "endpointslices" => {
+                let $table = &$store.slices;
+                $do
+            }
+            "events" => {
+                let $table = &$store.events;
+                $do
+            }
+            "leases" => {
+                let $table = &$store.leases;
+                $do
+            }
+            _ => {
+                let $table = &$store.stored[resources::index($resource).unwrap_or(FIRST_STORED)];
+                $do
+            }
         }
     };
 }
@@ -63,7 +96,12 @@ where
     }
 }
 
-fn find<T: Clone>(table: &Table<T>, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Option<ApiObject>
+fn find<T: Clone>(
+    table: &Table<T>,
+    resource: &'static Resource,
+    namespace: Option<&str>,
+    name: &str,
+) -> Option<ApiObject>
 where
     Row<T>: Project + 'static,
 {
@@ -73,21 +111,39 @@ where
 
 /// A resource's plural name with its group, as errors write it.
 fn qualified(resource: &Resource, name: &str) -> String {
-    if resource.group.is_empty() { name.to_owned() } else { format!("{name}.{}", resource.group) }
+    if resource.group.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}.{}", resource.group)
+    }
 }
 
 fn missing(resource: &Resource, name: &str) -> ApiError {
-    ApiError::NotFound { plural: qualified(resource, resource.plural), name: name.to_owned() }
+    ApiError::NotFound {
+        plural: qualified(resource, resource.plural),
+        name: name.to_owned(),
+    }
 }
 
 fn conflict(resource: &Resource, name: &str, why: &str) -> ApiError {
-    ApiError::Conflict { plural: qualified(resource, resource.plural), name: name.to_owned(), why: why.to_owned() }
+    ApiError::Conflict {
+        plural: qualified(resource, resource.plural),
+        name: name.to_owned(),
+        why: why.to_owned(),
+    }
 }
 
 /// The namespace and name in an object's metadata.
 fn identity(resource: &Resource, object: &Value) -> (String, String) {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
-    (if resource.namespaced { text("namespace") } else { String::new() }, text("name"))
+    (
+        if resource.namespaced {
+            text("namespace")
+        } else {
+            String::new()
+        },
+        text("name"),
+    )
 }
 
 impl ApiStore for World {
@@ -120,8 +176,18 @@ impl ApiStore for World {
             object["metadata"]["name"] = json!(name);
         }
         if resource.namespaced {
-            match self.store.namespaces.find("", &namespace).and_then(|row| self.store.namespaces.get(row)) {
-                None => return Err(ApiError::NotFound { plural: "namespaces".to_owned(), name: namespace }),
+            match self
+                .store
+                .namespaces
+                .find("", &namespace)
+                .and_then(|row| self.store.namespaces.get(row))
+            {
+                None => {
+                    return Err(ApiError::NotFound {
+                        plural: "namespaces".to_owned(),
+                        name: namespace,
+                    });
+                }
                 Some(row) if row.meta.deletion.is_some() => {
                     return Err(ApiError::Forbidden(format!(
                         "unable to create new content in namespace {namespace} because it is being terminated"
@@ -131,21 +197,36 @@ impl ApiStore for World {
             }
         }
         if self.get(resource, Some(&namespace), &name).is_some() {
-            return Err(ApiError::AlreadyExists { plural: qualified(resource, resource.plural), name });
+            return Err(ApiError::AlreadyExists {
+                plural: qualified(resource, resource.plural),
+                name,
+            });
         }
         if dry_run {
             let mut trial = self.clone();
             return trial.create(resource, object, false);
         }
-        self.not_modelled.extend(unmodelled::unmodelled(resource.kind, &name, &object));
+        self.not_modelled
+            .extend(unmodelled::unmodelled(resource.kind, &name, &object));
         self.insert(resource, &object)?;
-        self.get(resource, Some(&namespace), &name).ok_or_else(|| missing(resource, &name))
+        self.get(resource, Some(&namespace), &name)
+            .ok_or_else(|| missing(resource, &name))
     }
 
-    fn replace(&mut self, resource: &'static Resource, object: Value, part: Part, dry_run: bool) -> Result<ApiObject, ApiError> {
+    fn replace(
+        &mut self,
+        resource: &'static Resource,
+        object: Value,
+        part: Part,
+        dry_run: bool,
+    ) -> Result<ApiObject, ApiError> {
         let (namespace, name) = identity(resource, &object);
-        let Some(stored) = self.get(resource, Some(&namespace), &name) else { return Err(missing(resource, &name)) };
-        if let Some(wanted) = object["metadata"]["resourceVersion"].as_str().filter(|version| !version.is_empty())
+        let Some(stored) = self.get(resource, Some(&namespace), &name) else {
+            return Err(missing(resource, &name));
+        };
+        if let Some(wanted) = object["metadata"]["resourceVersion"]
+            .as_str()
+            .filter(|version| !version.is_empty())
             && wanted != stored.version.to_string()
         {
             return Err(conflict(
@@ -159,7 +240,8 @@ impl ApiStore for World {
             return trial.replace(resource, object, part, false);
         }
         self.update(resource, &namespace, &name, &object, part)?;
-        self.get(resource, Some(&namespace), &name).ok_or_else(|| missing(resource, &name))
+        self.get(resource, Some(&namespace), &name)
+            .ok_or_else(|| missing(resource, &name))
     }
 
     fn delete(
@@ -169,7 +251,9 @@ impl ApiStore for World {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<(ApiObject, bool), ApiError> {
-        let Some(stored) = self.get(resource, namespace, name) else { return Err(missing(resource, name)) };
+        let Some(stored) = self.get(resource, namespace, name) else {
+            return Err(missing(resource, name));
+        };
         let shown = stored.body.project();
         let differs = |wanted: Option<&String>, field: &str| {
             wanted.is_some_and(|wanted| shown["metadata"][field].as_str() != Some(wanted))
@@ -186,7 +270,12 @@ impl ApiStore for World {
 
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>> {
         let row = self.store.pods.find(namespace, pod)?;
-        Some(self.logs.get(&row).map(|lines| lines.iter().cloned().collect()).unwrap_or_default())
+        Some(
+            self.logs
+                .get(&row)
+                .map(|lines| lines.iter().cloned().collect())
+                .unwrap_or_default(),
+        )
     }
 }
 
@@ -292,15 +381,26 @@ impl World {
             labels: Arc::new([("kubernetes.io/service-name".to_owned(), name.to_string())].into()),
             ..named(&namespace, format!("{name}-{}", self.suffix()))
         };
-        let slice = EndpointSlice { service: name, ports: Arc::new(Value::Array(ports)), endpoints: Vec::new() }
-            .stored_as(slice, self);
+        let slice = EndpointSlice {
+            service: name,
+            ports: Arc::new(Value::Array(ports)),
+            endpoints: Vec::new(),
+        }
+        .stored_as(slice, self);
         body.slice = Some(slice);
         let row = self.store.services.insert(&mut self.store.versions, meta, body);
         self.service_changed(row);
         Ok(())
     }
 
-    fn update(&mut self, resource: &'static Resource, namespace: &str, name: &str, object: &Value, part: Part) -> Result<(), ApiError> {
+    fn update(
+        &mut self,
+        resource: &'static Resource,
+        namespace: &str,
+        name: &str,
+        object: &Value,
+        part: Part,
+    ) -> Result<(), ApiError> {
         let space = if resource.namespaced { namespace } else { "" };
         if part == Part::Status {
             // Controllers own the status of what the simulation models; a written one is accepted and not kept.
@@ -309,12 +409,17 @@ impl World {
         match resource.plural {
             "deployments" => {
                 let (meta, body) = parse::deployment(object)?;
-                let Some(row) = self.store.deployments.find(space, name) else { return Ok(()) };
-                let Some(old) = self.store.deployments.get(row) else { return Ok(()) };
+                let Some(row) = self.store.deployments.find(space, name) else {
+                    return Ok(());
+                };
+                let Some(old) = self.store.deployments.get(row) else {
+                    return Ok(());
+                };
                 parse::check_update_deployment(old, &body)?;
                 let same = old.body.spec == body.spec;
                 let status = old.body.status;
-                self.not_modelled.extend(unmodelled::unmodelled(resource.kind, name, object));
+                self.not_modelled
+                    .extend(unmodelled::unmodelled(resource.kind, name, object));
                 self.store.deployments.update(&mut self.store.versions, row, |it| {
                     take_meta(&mut it.meta, &meta);
                     it.body = body;
@@ -325,7 +430,9 @@ impl World {
             }
             "replicasets" => {
                 let (meta, body) = parse::replica_set(object)?;
-                let Some(row) = self.store.replica_sets.find(space, name) else { return Ok(()) };
+                let Some(row) = self.store.replica_sets.find(space, name) else {
+                    return Ok(());
+                };
                 self.store.replica_sets.update(&mut self.store.versions, row, |it| {
                     take_meta(&mut it.meta, &meta);
                     it.body.replicas = body.replicas;
@@ -335,7 +442,9 @@ impl World {
             }
             "daemonsets" => {
                 let (meta, body) = parse::daemon_set(object)?;
-                let Some(row) = self.store.daemon_sets.find(space, name) else { return Ok(()) };
+                let Some(row) = self.store.daemon_sets.find(space, name) else {
+                    return Ok(());
+                };
                 self.store.daemon_sets.update(&mut self.store.versions, row, |it| {
                     take_meta(&mut it.meta, &meta);
                     let status = it.body.status;
@@ -347,7 +456,9 @@ impl World {
             }
             "pods" => {
                 let (meta, body) = parse::pod(object)?;
-                let Some(row) = self.store.pods.find(space, name) else { return Ok(()) };
+                let Some(row) = self.store.pods.find(space, name) else {
+                    return Ok(());
+                };
                 if let Some(old) = self.store.pod(row) {
                     parse::check_update_pod(old, &body)?;
                 }
@@ -357,7 +468,9 @@ impl World {
             }
             "services" => {
                 let (meta, body) = parse::service(object)?;
-                let Some(row) = self.store.services.find(space, name) else { return Ok(()) };
+                let Some(row) = self.store.services.find(space, name) else {
+                    return Ok(());
+                };
                 if let Some(old) = self.store.services.get(row) {
                     parse::check_update_service(old, &body)?;
                 }
@@ -371,25 +484,36 @@ impl World {
             "nodes" => self.update_node(name, object)?,
             "namespaces" => {
                 let (meta, _) = parse::namespace(object)?;
-                let Some(row) = self.store.namespaces.find("", name) else { return Ok(()) };
-                self.store.namespaces.update(&mut self.store.versions, row, |it| take_meta(&mut it.meta, &meta));
+                let Some(row) = self.store.namespaces.find("", name) else {
+                    return Ok(());
+                };
+                self.store
+                    .namespaces
+                    .update(&mut self.store.versions, row, |it| take_meta(&mut it.meta, &meta));
             }
             "leases" => {
                 let (meta, body) = parse::lease(object)?;
-                let Some(row) = self.store.leases.find(space, name) else { return Ok(()) };
+                let Some(row) = self.store.leases.find(space, name) else {
+                    return Ok(());
+                };
                 self.store.leases.update(&mut self.store.versions, row, |it| {
                     take_meta(&mut it.meta, &meta);
                     it.body = body;
                 });
             }
             "endpointslices" | "events" => {
-                return Err(ApiError::Forbidden(format!("{} cannot be changed on the embedded cluster", resource.plural)));
+                return Err(ApiError::Forbidden(format!(
+                    "{} cannot be changed on the embedded cluster",
+                    resource.plural
+                )));
             }
             _ => {
                 let (meta, body) = parse::stored(resource, object)?;
                 let index = resources::index(resource).unwrap_or(FIRST_STORED);
                 let table = &mut self.store.stored[index];
-                let Some(row) = table.find(space, name) else { return Ok(()) };
+                let Some(row) = table.find(space, name) else {
+                    return Ok(());
+                };
                 table.update(&mut self.store.versions, row, |it| {
                     take_meta(&mut it.meta, &meta);
                     it.body = body;
@@ -403,7 +527,9 @@ impl World {
     /// A node's labels, taints and cordon.
     fn update_node(&mut self, name: &str, object: &Value) -> Result<(), ApiError> {
         let (meta, taints, unschedulable) = parse::node(object)?;
-        let Some(row) = self.store.nodes.find("", name) else { return Ok(()) };
+        let Some(row) = self.store.nodes.find("", name) else {
+            return Ok(());
+        };
         self.store.change_node(row, |it| {
             take_meta(&mut it.meta, &meta);
             it.body.taints = taints;
@@ -478,7 +604,9 @@ impl World {
             }
             "endpointslices" => {
                 if let Some(row) = store.slices.find(space, name) {
-                    store.slices.update(&mut store.versions, row, |slice| slice.body.endpoints.clear());
+                    store
+                        .slices
+                        .update(&mut store.versions, row, |slice| slice.body.endpoints.clear());
                     // The controller makes it anew.
                     let service = store.slices.get(row).map(|slice| slice.body.service.clone());
                     if let Some(row) = service.and_then(|service| self.store.services.find(space, &service)) {
@@ -506,7 +634,10 @@ impl World {
     /// Deletes a namespace and all that is in it. Its pods end gracefully; the namespace's object goes at once, so that its name
     /// is free when the call returns (Kubernetes keeps it as Terminating until the last pod is gone).
     fn remove_namespace(&mut self, name: &str) {
-        for resource in RESOURCES.iter().filter(|resource| resource.namespaced && resource.plural != "endpointslices") {
+        for resource in RESOURCES
+            .iter()
+            .filter(|resource| resource.namespaced && resource.plural != "endpointslices")
+        {
             let names: Vec<Arc<str>> = self.list(resource, Some(name)).into_iter().map(|it| it.name).collect();
             for object in names {
                 self.remove(resource, name, &object, &DeleteOptions::default());
@@ -515,7 +646,9 @@ impl World {
         if let Some(row) = self.store.namespaces.find("", name) {
             self.store.namespaces.remove(&mut self.store.versions, row);
         }
-        self.note(What::Note { text: format!("namespace {name} deleted") });
+        self.note(What::Note {
+            text: format!("namespace {name} deleted"),
+        });
         self.after(Span::ZERO, Event::DaemonSets);
     }
 }

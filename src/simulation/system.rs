@@ -12,7 +12,10 @@ use crate::model::time::Span;
 impl World {
     pub(super) fn install(&mut self) {
         for namespace in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-            self.put(NAMESPACES, json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }));
+            self.put(
+                NAMESPACES,
+                json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }),
+            );
         }
         let profile = self.profile.clone();
         if let Some(name) = &profile.nodes.control_plane {
@@ -56,7 +59,11 @@ impl World {
 
     fn put(&mut self, resource: &'static super::api::Resource, object: Value) {
         let created = self.create(resource, object, false);
-        debug_assert!(created.is_ok(), "the cluster's own {} is refused: {created:?}", resource.kind);
+        debug_assert!(
+            created.is_ok(),
+            "the cluster's own {} is refused: {created:?}",
+            resource.kind
+        );
     }
 }
 
@@ -74,7 +81,10 @@ fn workload(kind: &str, it: &System) -> Value {
     if let Some(priority) = &it.priority {
         spec["priorityClassName"] = json!(priority);
     }
-    if it.control_plane {
+    if kind == "DaemonSet" {
+        // The manifests of kube-proxy, the network plugins and the agents all tolerate everything.
+        spec["tolerations"] = json!([{ "operator": "Exists" }]);
+    } else if it.control_plane {
         spec["tolerations"] = json!([
             { "key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule" },
         ]);

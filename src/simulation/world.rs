@@ -293,21 +293,32 @@ impl World {
             });
             return;
         }
-        let namespace: Arc<str> = if about.namespace.is_empty() { "default".into() } else { about.namespace.clone() };
-        let meta = super::objects::store::named(&namespace, format!("{}.{:016x}", about.name, self.store.events.next_row()));
-        let row = self.store.events.insert(&mut self.store.versions, meta, stored::Event {
-            kind: about.kind,
-            namespace,
-            name: about.name.clone(),
-            uid: about.uid,
-            warning: about.warning,
-            reason,
-            message,
-            component: about.component,
-            count: 1,
-            first: now,
-            last: now,
-        });
+        let namespace: Arc<str> = if about.namespace.is_empty() {
+            "default".into()
+        } else {
+            about.namespace.clone()
+        };
+        let meta = super::objects::store::named(
+            &namespace,
+            format!("{}.{:016x}", about.name, self.store.events.next_row()),
+        );
+        let row = self.store.events.insert(
+            &mut self.store.versions,
+            meta,
+            stored::Event {
+                kind: about.kind,
+                namespace,
+                name: about.name.clone(),
+                uid: about.uid,
+                warning: about.warning,
+                reason,
+                message,
+                component: about.component,
+                count: 1,
+                first: now,
+                last: now,
+            },
+        );
         self.event_index.insert((about.uid, reason), row);
     }
 }

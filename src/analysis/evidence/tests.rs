@@ -11,7 +11,11 @@ use crate::model::history::sample::{INJECTED, OBSERVED, at, healthy, second};
 /// The reasons of an inconclusive run; none of any other.
 fn lacking(history: &History) -> Vec<String> {
     let judgement = judge(history, &analyse(history));
-    if judgement.verdict == Verdict::Inconclusive { judgement.reasons } else { Vec::new() }
+    if judgement.verdict == Verdict::Inconclusive {
+        judgement.reasons
+    } else {
+        Vec::new()
+    }
 }
 
 fn without(is: impl Fn(&What) -> bool) -> History {
@@ -45,7 +49,10 @@ fn a_healthy_run_lacks_nothing_and_says_what_it_rests_on() {
 
 #[test]
 fn no_injection() {
-    assert_eq!(lacking(&without(|what| matches!(what, What::Injected { .. }))), ["no fault was injected"]);
+    assert_eq!(
+        lacking(&without(|what| matches!(what, What::Injected { .. }))),
+        ["no fault was injected"]
+    );
 }
 
 #[test]
@@ -53,7 +60,14 @@ fn a_fault_that_struck_no_node_or_no_pod() {
     let strike = |nodes: &[&str]| {
         let mut history = without(|what| matches!(what, What::Injected { .. }));
         let nodes = nodes.iter().map(|node| (*node).to_owned()).collect();
-        history.add(at(INJECTED), What::Injected { fault: "terminate-nodes".into(), nodes, pods: Vec::new() });
+        history.add(
+            at(INJECTED),
+            What::Injected {
+                fault: "terminate-nodes".into(),
+                nodes,
+                pods: Vec::new(),
+            },
+        );
         lacking(&history)
     };
     assert_eq!(strike(&[]), ["terminate-nodes struck no node"]);
@@ -64,8 +78,14 @@ fn a_fault_that_struck_no_node_or_no_pod() {
 fn a_machine_that_was_not_seen_to_stop() {
     let mut history = without(|what| matches!(what, What::MachineLost { .. }));
     assert_eq!(lacking(&history), ["node a: its machine was not seen to stop"]);
-    history.add(at(101), What::MachineLost { node: "b".into() }).add(at(99), What::MachineLost { node: "a".into() });
-    assert_eq!(lacking(&history).len(), 1, "another machine, or this one before the fault, is no evidence");
+    history
+        .add(at(101), What::MachineLost { node: "b".into() })
+        .add(at(99), What::MachineLost { node: "a".into() });
+    assert_eq!(
+        lacking(&history).len(),
+        1,
+        "another machine, or this one before the fault, is no evidence"
+    );
 }
 
 #[test]
@@ -91,8 +111,14 @@ fn a_stopped_machine_that_kubernetes_did_not_see() {
             history.header.plan.fault = mode.clone();
             lacking(&history)
         };
-        assert!(one(|what| matches!(what, What::NodeNotReady { .. })).is_empty(), "deleted is enough");
-        assert!(one(|what| matches!(what, What::NodeDeleted { .. })).is_empty(), "NotReady is enough");
+        assert!(
+            one(|what| matches!(what, What::NodeNotReady { .. })).is_empty(),
+            "deleted is enough"
+        );
+        assert!(
+            one(|what| matches!(what, What::NodeDeleted { .. })).is_empty(),
+            "NotReady is enough"
+        );
     }
 }
 
@@ -100,10 +126,24 @@ fn a_stopped_machine_that_kubernetes_did_not_see() {
 fn a_deleted_node_needs_to_be_deleted_by_the_fault_and_nothing_else() {
     let mut history = healthy();
     history.header.plan.fault = NodeFailure::delete().count(1);
-    assert_eq!(lacking(&history), ["node a: its object was deleted by cloud-controller, not by the fault"]);
-    history.forget(|what| matches!(what, What::NodeDeleted { .. } | What::MachineLost { .. } | What::NodeNotReady { .. }));
+    assert_eq!(
+        lacking(&history),
+        ["node a: its object was deleted by cloud-controller, not by the fault"]
+    );
+    history.forget(|what| {
+        matches!(
+            what,
+            What::NodeDeleted { .. } | What::MachineLost { .. } | What::NodeNotReady { .. }
+        )
+    });
     assert_eq!(lacking(&history), ["node a: its object was not deleted"]);
-    history.add(at(INJECTED), What::NodeDeleted { node: "a".into(), by: "fault".into() });
+    history.add(
+        at(INJECTED),
+        What::NodeDeleted {
+            node: "a".into(),
+            by: "fault".into(),
+        },
+    );
     assert!(lacking(&history).is_empty());
 }
 
@@ -115,7 +155,10 @@ fn a_load_behind_its_schedule() {
         lacking(&history)
     };
     assert!(lag(100_000).is_empty());
-    assert_eq!(lag(100_001), ["the load did not keep its schedule: up to 101 ms behind, 100 ms allowed"]);
+    assert_eq!(
+        lag(100_001),
+        ["the load did not keep its schedule: up to 101 ms behind, 100 ms allowed"]
+    );
 }
 
 #[test]
@@ -123,7 +166,10 @@ fn a_slot_that_was_not_sent() {
     let mut history = healthy();
     let second = history.at(30);
     (second.good, second.slots) = (99, "50g1n49g".into());
-    assert_eq!(lacking(&history), ["the load did not keep its schedule: 1 slot of checkout not sent"]);
+    assert_eq!(
+        lacking(&history),
+        ["the load did not keep its schedule: 1 slot of checkout not sent"]
+    );
 }
 
 #[test]
@@ -140,7 +186,10 @@ fn fewer_than_a_hundred_slots() {
         lacking(&history)
     };
     assert!(few([3, 1]).is_empty(), "exactly 100");
-    assert_eq!(few([1, 1]), ["checkout: 60 slots after the injection, at least 100 are needed"]);
+    assert_eq!(
+        few([1, 1]),
+        ["checkout: 60 slots after the injection, at least 100 are needed"]
+    );
 }
 
 #[test]
@@ -154,7 +203,10 @@ fn a_hypothesis_about_a_journey_that_the_load_has_not() {
 fn no_data_at_all() {
     let mut history = healthy();
     history.seconds.clear();
-    assert_eq!(lacking(&history), ["checkout: 0 slots after the injection, at least 100 are needed"]);
+    assert_eq!(
+        lacking(&history),
+        ["checkout: 0 slots after the injection, at least 100 are needed"]
+    );
 }
 
 #[test]
@@ -172,13 +224,22 @@ fn fewer_slots_than_the_rate_asks_for() {
     history.header.journeys[0].rate = 101;
     assert!(lacking(&history).is_empty(), "99 % of them are there");
     history.header.journeys[0].rate = 102;
-    assert_eq!(lacking(&history), ["checkout: 6,000 slots planned, its rate asks for 6,120"]);
+    assert_eq!(
+        lacking(&history),
+        ["checkout: 6,000 slots planned, its rate asks for 6,120"]
+    );
 }
 
 #[test]
 fn an_observation_without_an_end_or_shorter_than_planned() {
-    assert_eq!(lacking(&without(|what| matches!(what, What::Observed))), ["the end of the observation is not on record"]);
-    assert_eq!(lacking(&ended(at(OBSERVED) - 1)), ["observed 59999999us of 60 s planned"]);
+    assert_eq!(
+        lacking(&without(|what| matches!(what, What::Observed))),
+        ["the end of the observation is not on record"]
+    );
+    assert_eq!(
+        lacking(&ended(at(OBSERVED) - 1)),
+        ["observed 59999999us of 60 s planned"]
+    );
     assert!(lacking(&ended(at(OBSERVED))).is_empty());
     let mut history = ended(0);
     history.header.plan.observe = Duration::ZERO;
@@ -204,29 +265,55 @@ fn a_steady_state_that_was_not_met_or_not_checked_before_the_fault() {
         lacking(&history)
     };
     assert_eq!(steady(&[]), ["the steady state before the injection was not checked"]);
-    assert_eq!(steady(&[(101, 30, true)]), ["the steady state before the injection was not checked"]);
-    assert_eq!(steady(&[(90, 30, true), (99, 30, false)]), ["the steady state was not met in the 30 seconds before the injection"]);
-    assert_eq!(steady(&[(99, 0, true)]), ["the steady state before the injection was checked over no time"]);
-    assert!(steady(&[(90, 30, false), (99, 30, true)]).is_empty(), "the last one counts");
-    assert_eq!(steady(&[(99, 30, false), (99, 30, true)]).len(), 1, "of two at one time both");
+    assert_eq!(
+        steady(&[(101, 30, true)]),
+        ["the steady state before the injection was not checked"]
+    );
+    assert_eq!(
+        steady(&[(90, 30, true), (99, 30, false)]),
+        ["the steady state was not met in the 30 seconds before the injection"]
+    );
+    assert_eq!(
+        steady(&[(99, 0, true)]),
+        ["the steady state before the injection was checked over no time"]
+    );
+    assert!(
+        steady(&[(90, 30, false), (99, 30, true)]).is_empty(),
+        "the last one counts"
+    );
+    assert_eq!(
+        steady(&[(99, 30, false), (99, 30, true)]).len(),
+        1,
+        "of two at one time both"
+    );
 }
 
 #[test]
 fn a_recovery_that_the_observation_is_too_short_to_see() {
     let claim = |within: u64| {
         let mut history = healthy();
-        history.claim(Claim::RecoversWithin { within: Duration::from_millis(within), at_least_ppm: 990_000 });
+        history.claim(Claim::RecoversWithin {
+            within: Duration::from_millis(within),
+            at_least_ppm: 990_000,
+        });
         lacking(&history)
     };
     assert!(claim(50_000).is_empty());
-    assert_eq!(claim(50_001), ["checkout: no window of 10 s from 50001ms on fits into an observation of 60 s"]);
+    assert_eq!(
+        claim(50_001),
+        ["checkout: no window of 10 s from 50001ms on fits into an observation of 60 s"]
+    );
 }
 
 #[test]
 fn an_outage_that_the_observation_did_not_see_the_end_of() {
     let last = |after: u64, at_most: u64| {
         let mut history = healthy();
-        history.claim(Claim::LongestOutage { at_most: Duration::from_secs(at_most) }).set(after, 0);
+        history
+            .claim(Claim::LongestOutage {
+                at_most: Duration::from_secs(at_most),
+            })
+            .set(after, 0);
         judge(&history, &analyse(&history)).verdict
     };
     assert_eq!(last(OBSERVED - 3, 1), Verdict::Inconclusive);
@@ -245,7 +332,10 @@ fn an_experiment_without_a_hypothesis() {
 fn a_history_that_contradicts_itself() {
     let mut history = healthy();
     history.seconds.push(second(INJECTED, 100));
-    assert_eq!(lacking(&history), ["the history contradicts itself: second 100 of checkout is on record twice"]);
+    assert_eq!(
+        lacking(&history),
+        ["the history contradicts itself: second 100 of checkout is on record twice"]
+    );
 }
 
 #[test]

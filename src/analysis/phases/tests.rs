@@ -4,18 +4,53 @@ use crate::model::history::sample::{INJECTED, OBSERVED, at, healthy, second};
 use crate::model::history::{History, What};
 
 fn endpoints(service: &str, ready: &[&str]) -> What {
-    What::Endpoints { service: service.into(), ready: ready.iter().map(|pod| (*pod).to_owned()).collect() }
+    What::Endpoints {
+        service: service.into(),
+        ready: ready.iter().map(|pod| (*pod).to_owned()).collect(),
+    }
 }
 
 /// The life of one app's victim after the injection: deleted, replaced, scheduled, started, Ready, serving, by second.
 fn replace(history: &mut History, app: &str, times: [u64; 6]) {
     let (old, new, app) = (format!("{app}-1"), format!("{app}-2"), app.to_owned());
     let [deleted, created, scheduled, started, ready, serving] = times.map(|after| at(INJECTED + after));
-    history.add(deleted, What::PodDeleted { pod: old, app: app.clone(), cause: "pod-gc".into() });
-    history.add(created, What::PodCreated { pod: new.clone(), app: app.clone() });
-    history.add(scheduled, What::PodScheduled { pod: new.clone(), app: app.clone(), node: "b".into() });
-    history.add(started, What::PodStarted { pod: new.clone(), app: app.clone() });
-    history.add(ready, What::PodReady { pod: new.clone(), app: app.clone() });
+    history.add(
+        deleted,
+        What::PodDeleted {
+            pod: old,
+            app: app.clone(),
+            cause: "pod-gc".into(),
+        },
+    );
+    history.add(
+        created,
+        What::PodCreated {
+            pod: new.clone(),
+            app: app.clone(),
+        },
+    );
+    history.add(
+        scheduled,
+        What::PodScheduled {
+            pod: new.clone(),
+            app: app.clone(),
+            node: "b".into(),
+        },
+    );
+    history.add(
+        started,
+        What::PodStarted {
+            pod: new.clone(),
+            app: app.clone(),
+        },
+    );
+    history.add(
+        ready,
+        What::PodReady {
+            pod: new.clone(),
+            app: app.clone(),
+        },
+    );
     history.add(serving, What::PodServing { pod: new, app });
 }
 
@@ -43,7 +78,11 @@ fn journey(history: &History) -> JourneyAnalysis {
 }
 
 fn phases(history: &History) -> Vec<(Phase, u64)> {
-    journey(history).phases.iter().map(|time| (time.phase, time.seconds)).collect()
+    journey(history)
+        .phases
+        .iter()
+        .map(|time| (time.phase, time.seconds))
+        .collect()
 }
 
 #[test]
@@ -68,7 +107,13 @@ fn a_phase_that_ends_within_a_second_has_that_second_and_one_that_ends_at_its_st
     let mut history = base();
     let not_ready = |history: &mut History, t| {
         history.forget(|what| matches!(what, What::NodeNotReady { .. }));
-        history.add(t, What::NodeNotReady { node: "a".into(), status: "Unknown".into() });
+        history.add(
+            t,
+            What::NodeNotReady {
+                node: "a".into(),
+                status: "Unknown".into(),
+            },
+        );
     };
     not_ready(&mut history, at(110) + 1);
     assert_eq!(phases(&history)[1..3], [(Phase::Detecting, 7), (Phase::Withdrawing, 1)]);
@@ -80,7 +125,11 @@ fn a_phase_that_ends_within_a_second_has_that_second_and_one_that_ends_at_its_st
 fn the_path_decides_which_victim_is_first() {
     let mut history = base();
     history.header.journeys[0].path.reverse();
-    assert!(phases(&history).contains(&(Phase::Scheduling, 10)), "carts, 15 to 24: {:?}", phases(&history));
+    assert!(
+        phases(&history).contains(&(Phase::Scheduling, 10)),
+        "carts, 15 to 24: {:?}",
+        phases(&history)
+    );
 }
 
 #[test]
@@ -95,23 +144,43 @@ fn without_a_victim_on_the_path_no_phase_is_to_blame() {
 fn a_milestone_never_reached_keeps_its_phase_to_the_end() {
     let mut history = base();
     history.forget(|what| matches!(what, What::PodScheduled { pod, .. } | What::PodStarted { pod, .. } | What::PodReady { pod, .. } if pod == "carts-2"));
-    assert!(phases(&history).contains(&(Phase::Scheduling, 1 + 40)), "{:?}", phases(&history));
+    assert!(
+        phases(&history).contains(&(Phase::Scheduling, 1 + 40)),
+        "{:?}",
+        phases(&history)
+    );
 }
 
 #[test]
 fn a_milestone_missing_before_a_later_one_has_no_phase() {
     let mut history = base();
-    history.forget(|what| matches!(what, What::NodeNotReady { .. } | What::NodeDeleted { .. } | What::PodStarted { .. }));
+    history.forget(|what| {
+        matches!(
+            what,
+            What::NodeNotReady { .. } | What::NodeDeleted { .. } | What::PodStarted { .. }
+        )
+    });
     let phases = phases(&history);
-    assert!(phases.contains(&(Phase::Withdrawing, 8)) && phases.contains(&(Phase::Readying, 9)), "{phases:?}");
-    assert!(!phases.iter().any(|(phase, _)| matches!(phase, Phase::Detecting | Phase::Starting)), "{phases:?}");
+    assert!(
+        phases.contains(&(Phase::Withdrawing, 8)) && phases.contains(&(Phase::Readying, 9)),
+        "{phases:?}"
+    );
+    assert!(
+        !phases
+            .iter()
+            .any(|(phase, _)| matches!(phase, Phase::Detecting | Phase::Starting)),
+        "{phases:?}"
+    );
 }
 
 #[test]
 fn a_deleted_node_will_not_be_not_ready_and_a_pod_that_no_service_listed_is_withdrawn_from_none() {
     let mut history = base();
     history.forget(|what| {
-        matches!(what, What::PodDeleted { .. } | What::PodCreated { .. } | What::NodeNotReady { .. } | What::Endpoints { .. })
+        matches!(
+            what,
+            What::PodDeleted { .. } | What::PodCreated { .. } | What::NodeNotReady { .. } | What::Endpoints { .. }
+        )
     });
     assert_eq!(phases(&history), [(Phase::Unnoticed, 3), (Phase::Evicting, 56)]);
     history.forget(|what| matches!(what, What::NodeDeleted { .. }));
@@ -121,9 +190,14 @@ fn a_deleted_node_will_not_be_not_ready_and_a_pod_that_no_service_listed_is_with
 #[test]
 fn a_pod_is_withdrawn_when_the_last_service_drops_it() {
     let mut history = base();
-    history.add(at(50), endpoints("front-end-admin", &["front-end-1", "x"])).add(at(113), endpoints("front-end-admin", &["x"]));
+    history
+        .add(at(50), endpoints("front-end-admin", &["front-end-1", "x"]))
+        .add(at(113), endpoints("front-end-admin", &["x"]));
     let gone = journey(&history).milestones[2];
-    assert_eq!((gone.milestone, gone.first, gone.last), (Milestone::EndpointsGone, at(12), at(13)));
+    assert_eq!(
+        (gone.milestone, gone.first, gone.last),
+        (Milestone::EndpointsGone, at(12), at(13))
+    );
     // Services that dropped it before the fault do not count.
     history.add(at(60), endpoints("front-end-admin", &["x"]));
     assert_eq!(journey(&history).milestones[2].last, at(12));
@@ -143,14 +217,51 @@ fn victims_are_replaced_in_the_order_of_their_deletion() {
     }
     // carts-0 is deleted later than carts-1: the replacement created later is its own.
     // A pod that a scale-up made before either deletion replaces neither.
-    history.add(at(105), What::PodCreated { pod: pod("carts-9"), app: app() });
-    history.add(at(106), What::PodReady { pod: pod("carts-9"), app: app() });
-    history.add(at(117), What::PodDeleted { pod: pod("carts-0"), app: app(), cause: "pod-gc".into() });
-    history.add(at(117), What::PodCreated { pod: pod("carts-3"), app: app() });
-    history.add(at(140), What::PodReady { pod: pod("carts-3"), app: app() });
+    history.add(
+        at(105),
+        What::PodCreated {
+            pod: pod("carts-9"),
+            app: app(),
+        },
+    );
+    history.add(
+        at(106),
+        What::PodReady {
+            pod: pod("carts-9"),
+            app: app(),
+        },
+    );
+    history.add(
+        at(117),
+        What::PodDeleted {
+            pod: pod("carts-0"),
+            app: app(),
+            cause: "pod-gc".into(),
+        },
+    );
+    history.add(
+        at(117),
+        What::PodCreated {
+            pod: pod("carts-3"),
+            app: app(),
+        },
+    );
+    history.add(
+        at(140),
+        What::PodReady {
+            pod: pod("carts-3"),
+            app: app(),
+        },
+    );
     let analysis = analyse(&history);
     let timelines = crate::analysis::victims::timelines(&history, analysis.window.unwrap(), &analysis.victims);
-    let ready = |pod: &str| timelines.iter().find(|timeline| timeline.victim.pod == pod).unwrap().time(Milestone::Ready);
+    let ready = |pod: &str| {
+        timelines
+            .iter()
+            .find(|timeline| timeline.victim.pod == pod)
+            .unwrap()
+            .time(Milestone::Ready)
+    };
     assert_eq!((ready("carts-1"), ready("carts-0")), (Some(at(30)), Some(at(40))));
 }
 
@@ -158,9 +269,23 @@ fn victims_are_replaced_in_the_order_of_their_deletion() {
 fn a_victim_that_is_not_deleted_is_replaced_by_the_first_new_pod_after_the_injection() {
     let mut history = base();
     history.forget(|what| matches!(what, What::PodDeleted { .. }));
-    history.add(at(90), What::PodCreated { pod: "carts-a".into(), app: "carts".into() });
-    let ready = journey(&history).milestones.iter().find(|times| times.milestone == Milestone::Ready).copied().unwrap();
-    assert_eq!((ready.first, ready.last, ready.reached, ready.victims), (at(20), at(30), 2, 2));
+    history.add(
+        at(90),
+        What::PodCreated {
+            pod: "carts-a".into(),
+            app: "carts".into(),
+        },
+    );
+    let ready = journey(&history)
+        .milestones
+        .iter()
+        .find(|times| times.milestone == Milestone::Ready)
+        .copied()
+        .unwrap();
+    assert_eq!(
+        (ready.first, ready.last, ready.reached, ready.victims),
+        (at(20), at(30), 2, 2)
+    );
 }
 
 #[test]
@@ -168,10 +293,20 @@ fn the_first_error_is_the_first_after_the_injection() {
     let mut history = healthy();
     history.seconds[25] = second(95, 99);
     history.set(0, 0).at(0).failures[0].first = at(100) - 1;
-    assert_eq!(journey(&history).milestones[0].milestone, Milestone::NodeNotReady, "both failed before");
+    assert_eq!(
+        journey(&history).milestones[0].milestone,
+        Milestone::NodeNotReady,
+        "both failed before"
+    );
     // A slot that started before the fault and failed after it counts.
     history.seconds[25].failures[0].first = at(102);
-    assert_eq!((journey(&history).milestones[0].milestone, journey(&history).milestones[0].first), (Milestone::FirstError, at(2)));
+    assert_eq!(
+        (
+            journey(&history).milestones[0].milestone,
+            journey(&history).milestones[0].first
+        ),
+        (Milestone::FirstError, at(2))
+    );
 }
 
 #[test]

@@ -14,42 +14,79 @@ fn claimed(claim: Claim) -> (Verdict, Outcome, Measured) {
     let mut history = healthy();
     history.set(5, 0).set(6, 0).set(7, 0).claim(claim);
     let judgement = judged(&history);
-    (judgement.verdict, judgement.findings[0].outcome, judgement.findings[0].measured)
+    (
+        judgement.verdict,
+        judgement.findings[0].outcome,
+        judgement.findings[0].measured,
+    )
 }
 
 #[test]
 fn an_availability_holds_at_its_limit_and_is_violated_above() {
     let claim = |at_least_ppm| claimed(Claim::Availability { at_least_ppm });
-    assert_eq!(claim(950_000), (Verdict::Held, Outcome::Held, Measured::Availability(950_000)));
-    assert_eq!(claim(950_001), (Verdict::Violated, Outcome::Violated, Measured::Availability(950_000)));
+    assert_eq!(
+        claim(950_000),
+        (Verdict::Held, Outcome::Held, Measured::Availability(950_000))
+    );
+    assert_eq!(
+        claim(950_001),
+        (Verdict::Violated, Outcome::Violated, Measured::Availability(950_000))
+    );
 }
 
 #[test]
 fn a_recovery_holds_at_its_limit_and_is_violated_below() {
-    let claim = |millis| claimed(Claim::RecoversWithin { within: Duration::from_millis(millis), at_least_ppm: 990_000 });
-    assert_eq!(claim(8_000), (Verdict::Held, Outcome::Held, Measured::RecoveredAfter(Some(8))));
-    assert_eq!(claim(7_999), (Verdict::Violated, Outcome::Violated, Measured::RecoveredAfter(Some(8))));
+    let claim = |millis| {
+        claimed(Claim::RecoversWithin {
+            within: Duration::from_millis(millis),
+            at_least_ppm: 990_000,
+        })
+    };
+    assert_eq!(
+        claim(8_000),
+        (Verdict::Held, Outcome::Held, Measured::RecoveredAfter(Some(8)))
+    );
+    assert_eq!(
+        claim(7_999),
+        (Verdict::Violated, Outcome::Violated, Measured::RecoveredAfter(Some(8)))
+    );
 }
 
 #[test]
 fn a_recovery_to_less_comes_earlier() {
     let within = Duration::from_secs(7);
-    let (verdict, _, measured) = claimed(Claim::RecoversWithin { within, at_least_ppm: 900_000 });
+    let (verdict, _, measured) = claimed(Claim::RecoversWithin {
+        within,
+        at_least_ppm: 900_000,
+    });
     assert_eq!((verdict, measured), (Verdict::Held, Measured::RecoveredAfter(Some(7))));
 }
 
 #[test]
 fn what_does_not_recover_is_violated() {
     let mut history = healthy();
-    history.set(59, 0).claim(Claim::RecoversWithin { within: Duration::from_secs(30), at_least_ppm: 990_000 });
+    history.set(59, 0).claim(Claim::RecoversWithin {
+        within: Duration::from_secs(30),
+        at_least_ppm: 990_000,
+    });
     let judgement = judged(&history);
-    assert_eq!((judgement.verdict, judgement.findings[0].measured), (Verdict::Violated, Measured::RecoveredAfter(None)));
+    assert_eq!(
+        (judgement.verdict, judgement.findings[0].measured),
+        (Verdict::Violated, Measured::RecoveredAfter(None))
+    );
 }
 
 #[test]
 fn an_outage_holds_at_its_limit_and_is_violated_above() {
-    let claim = |millis| claimed(Claim::LongestOutage { at_most: Duration::from_millis(millis) });
-    let measured = Measured::LongestOutage { seconds: 3, open: false };
+    let claim = |millis| {
+        claimed(Claim::LongestOutage {
+            at_most: Duration::from_millis(millis),
+        })
+    };
+    let measured = Measured::LongestOutage {
+        seconds: 3,
+        open: false,
+    };
     assert_eq!(claim(3_000), (Verdict::Held, Outcome::Held, measured));
     assert_eq!(claim(2_999), (Verdict::Violated, Outcome::Violated, measured));
 }
@@ -58,18 +95,31 @@ fn an_outage_holds_at_its_limit_and_is_violated_above() {
 fn one_violated_hypothesis_is_enough_and_is_the_reason() {
     let mut history = healthy();
     history.set(5, 0);
-    history.header.plan.hypotheses.push(hypothesis(Claim::Availability { at_least_ppm: 999_000 }));
+    history
+        .header
+        .plan
+        .hypotheses
+        .push(hypothesis(Claim::Availability { at_least_ppm: 999_000 }));
     let judgement = judged(&history);
     assert_eq!(judgement.verdict, Verdict::Violated);
-    assert_eq!(judgement.reasons, ["checkout: availability at least 99.9 %: violated, 98.3 %"]);
+    assert_eq!(
+        judgement.reasons,
+        ["checkout: availability at least 99.9 %: violated, 98.3 %"]
+    );
 }
 
 #[test]
 fn lacking_evidence_outweighs_a_violation() {
     let mut history = healthy();
-    history.set(5, 0).claim(Claim::Availability { at_least_ppm: 999_000 }).forget(|what| matches!(what, What::MachineLost { .. }));
+    history
+        .set(5, 0)
+        .claim(Claim::Availability { at_least_ppm: 999_000 })
+        .forget(|what| matches!(what, What::MachineLost { .. }));
     let judgement = judged(&history);
-    assert_eq!((judgement.verdict, judgement.findings[0].outcome), (Verdict::Inconclusive, Outcome::Violated));
+    assert_eq!(
+        (judgement.verdict, judgement.findings[0].outcome),
+        (Verdict::Inconclusive, Outcome::Violated)
+    );
     assert_eq!(judgement.reasons, ["node a: its machine was not seen to stop"]);
 }
 
@@ -79,12 +129,18 @@ fn without_a_slot_nothing_is_held_or_violated() {
     history.seconds.clear();
     for claim in [
         Claim::Availability { at_least_ppm: 0 },
-        Claim::RecoversWithin { within: Duration::from_secs(1), at_least_ppm: 0 },
+        Claim::RecoversWithin {
+            within: Duration::from_secs(1),
+            at_least_ppm: 0,
+        },
         Claim::LongestOutage { at_most: Duration::MAX },
     ] {
         history.claim(claim);
         let judgement = judged(&history);
-        assert_eq!((judgement.verdict, judgement.findings[0].outcome), (Verdict::Inconclusive, Outcome::Unknown));
+        assert_eq!(
+            (judgement.verdict, judgement.findings[0].outcome),
+            (Verdict::Inconclusive, Outcome::Unknown)
+        );
     }
 }
 

@@ -27,7 +27,9 @@ pub enum FileError {
     #[error("line 1: expected the header (`\"record\":\"header\"`); is this a history?")]
     NoHeader,
     /// The header is of another version.
-    #[error("line 1: expected a history of format {FORMAT}, found format {found}; read it with the version of steadfast that wrote it")]
+    #[error(
+        "line 1: expected a history of format {FORMAT}, found format {found}; read it with the version of steadfast that wrote it"
+    )]
     Format {
         /// The version found.
         found: u64,
@@ -51,7 +53,9 @@ pub enum FileError {
         source: serde_json::Error,
     },
     /// A second header.
-    #[error("line {line}: expected an event, a second or the end, found another header; are these two histories in one file?")]
+    #[error(
+        "line {line}: expected an event, a second or the end, found another header; are these two histories in one file?"
+    )]
     SecondHeader {
         /// The line, from 1.
         line: usize,
@@ -134,7 +138,10 @@ impl History {
     /// [`FileError::Io`].
     pub fn write(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
-        std::fs::write(path, self.to_bytes()).map_err(|source| FileError::Io { path: path.to_owned(), source })
+        std::fs::write(path, self.to_bytes()).map_err(|source| FileError::Io {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// Reads a history from a file.
@@ -143,7 +150,10 @@ impl History {
     /// As [`History::from_bytes`], and [`FileError::Io`].
     pub fn read(path: impl AsRef<Path>) -> Result<Self, FileError> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| FileError::Io { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| FileError::Io {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::from_bytes(&bytes)
     }
 
@@ -153,9 +163,17 @@ impl History {
     /// # Errors
     /// Every error names the line and what was expected there.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, FileError> {
-        let mut lines = bytes.split_inclusive(|&byte| byte == b'\n').enumerate().map(|(at, line)| (at + 1, line));
+        let mut lines = bytes
+            .split_inclusive(|&byte| byte == b'\n')
+            .enumerate()
+            .map(|(at, line)| (at + 1, line));
         let header = header(lines.next().map_or(&[][..], |(_, line)| line))?;
-        let mut history = Self { header, events: Vec::new(), seconds: Vec::new(), end: None };
+        let mut history = Self {
+            header,
+            events: Vec::new(),
+            seconds: Vec::new(),
+            end: None,
+        };
         let mut end_line = None;
         for (line, text) in lines {
             if let Some(end) = end_line {
@@ -179,7 +197,10 @@ impl History {
 
     fn append_event(&mut self, event: Event, line: usize) -> Result<(), FileError> {
         if let Some(before) = self.events.last().filter(|before| before.t > event.t) {
-            let expected = format!("an event not before the last one at {} us, found one at {} us", before.t, event.t);
+            let expected = format!(
+                "an event not before the last one at {} us, found one at {} us",
+                before.t, event.t
+            );
             return Err(FileError::Order { line, expected });
         }
         self.events.push(event);
@@ -187,7 +208,11 @@ impl History {
     }
 
     fn append_second(&mut self, second: Second, line: usize) -> Result<(), FileError> {
-        if let Some(before) = self.seconds.last().filter(|before| (before.s, before.journey) >= (second.s, second.journey)) {
+        if let Some(before) = self
+            .seconds
+            .last()
+            .filter(|before| (before.s, before.journey) >= (second.s, second.journey))
+        {
             let expected = format!(
                 "a second after the last one (second {}, journey {}), found second {}, journey {}",
                 before.s, before.journey, second.s, second.journey

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{End, Event, FORMAT, Failure, FailureKind, Header, History, LoadedJourney, SIMULATION, Second, Victim, What};
+use super::{
+    End, Event, FORMAT, Failure, FailureKind, Header, History, LoadedJourney, SIMULATION, Second, Victim, What,
+};
 use crate::model::experiment::{Claim, Hypothesis, Plan, Verdict};
 use crate::model::fault::{Mode, NodeFailure};
 
@@ -20,7 +22,10 @@ pub const fn at(second: u64) -> u64 {
 
 /// A hypothesis about the sample's only journey.
 pub fn hypothesis(claim: Claim) -> Hypothesis {
-    Hypothesis { journey: "checkout".into(), claim }
+    Hypothesis {
+        journey: "checkout".into(),
+        claim,
+    }
 }
 
 /// A healthy run: journey `checkout` over front-end and carts, node `a` terminated with one pod of each, every slot good.
@@ -39,16 +44,39 @@ pub fn healthy() -> History {
             expected: Verdict::Held,
         },
         application: "sockshop-demo".into(),
-        journeys: vec![LoadedJourney { name: "checkout".into(), rate: RATE, requests: 9, path: vec!["front-end".into(), "carts".into()] }],
+        journeys: vec![LoadedJourney {
+            name: "checkout".into(),
+            rate: RATE,
+            requests: 9,
+            path: vec!["front-end".into(), "carts".into()],
+        }],
         not_modelled: Vec::new(),
         assumed: Vec::new(),
     };
     let node = || "a".to_owned();
     let events = vec![
-        Event { t: 0, what: What::NodeAdded { node: node(), zone: "z".into() } },
-        Event { t: 0, what: What::NodeAdded { node: "b".into(), zone: "z".into() } },
-        Event { t: at(70), what: What::LoadStarted },
-        Event { t: at(100), what: What::SteadyState { seconds: 30, met: true } },
+        Event {
+            t: 0,
+            what: What::NodeAdded {
+                node: node(),
+                zone: "z".into(),
+            },
+        },
+        Event {
+            t: 0,
+            what: What::NodeAdded {
+                node: "b".into(),
+                zone: "z".into(),
+            },
+        },
+        Event {
+            t: at(70),
+            what: What::LoadStarted,
+        },
+        Event {
+            t: at(100),
+            what: What::SteadyState { seconds: 30, met: true },
+        },
         Event {
             t: at(100),
             what: What::Injected {
@@ -57,18 +85,49 @@ pub fn healthy() -> History {
                 pods: vec![victim("carts-1", "carts"), victim("front-end-1", "front-end")],
             },
         },
-        Event { t: at(101), what: What::MachineLost { node: node() } },
-        Event { t: at(110), what: What::NodeNotReady { node: node(), status: "Unknown".into() } },
-        Event { t: at(112), what: What::NodeDeleted { node: node(), by: "cloud-controller".into() } },
-        Event { t: at(INJECTED + OBSERVED), what: What::Observed },
+        Event {
+            t: at(101),
+            what: What::MachineLost { node: node() },
+        },
+        Event {
+            t: at(110),
+            what: What::NodeNotReady {
+                node: node(),
+                status: "Unknown".into(),
+            },
+        },
+        Event {
+            t: at(112),
+            what: What::NodeDeleted {
+                node: node(),
+                by: "cloud-controller".into(),
+            },
+        },
+        Event {
+            t: at(INJECTED + OBSERVED),
+            what: What::Observed,
+        },
     ];
     let seconds = (70..INJECTED + OBSERVED).map(|s| second(s, RATE)).collect();
-    History { header, events, seconds, end: Some(End { t: at(INJECTED + OBSERVED + 1), max_lag: 0, hops: 0 }) }
+    History {
+        header,
+        events,
+        seconds,
+        end: Some(End {
+            t: at(INJECTED + OBSERVED + 1),
+            max_lag: 0,
+            hops: 0,
+        }),
+    }
 }
 
 /// A pod on node `a`.
 pub fn victim(pod: &str, app: &str) -> Victim {
-    Victim { pod: pod.into(), app: app.into(), node: "a".into() }
+    Victim {
+        pod: pod.into(),
+        app: app.into(),
+        node: "a".into(),
+    }
 }
 
 /// One second of journey 0 with so many good slots of [`RATE`]; the others failed 0.1 s into the second.
@@ -80,7 +139,12 @@ pub fn second(s: u64, good: u32) -> Second {
             slots += &format!("{count}{letter}");
         }
     }
-    let failures = (failed > 0).then(|| Failure { step: 0, kind: FailureKind::ConnectTimeout, count: failed, first: at(s) + 100_000 });
+    let failures = (failed > 0).then(|| Failure {
+        step: 0,
+        kind: FailureKind::ConnectTimeout,
+        count: failed,
+        first: at(s) + 100_000,
+    });
     Second {
         s,
         journey: 0,
@@ -102,7 +166,10 @@ impl History {
 
     /// A second of journey 0, counted from the injection.
     pub fn at(&mut self, after: u64) -> &mut Second {
-        self.seconds.iter_mut().find(|second| second.s == INJECTED + after && second.journey == 0).expect("no such second")
+        self.seconds
+            .iter_mut()
+            .find(|second| second.s == INJECTED + after && second.journey == 0)
+            .expect("no such second")
     }
 
     /// Adds an event, by its microseconds of cluster time.

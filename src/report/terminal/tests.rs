@@ -9,9 +9,18 @@ use crate::model::history::{History, Victim, What};
 
 fn rendered(histories: &[History]) -> String {
     let analyses: Vec<_> = histories.iter().map(|history| (history, analyse(history))).collect();
-    let judged: Vec<_> = analyses.iter().map(|(history, analysis)| (history, analysis, judge(history, analysis))).collect();
-    let views: Vec<_> =
-        judged.iter().map(|(history, analysis, judgement)| RunView { header: &history.header, analysis, judgement }).collect();
+    let judged: Vec<_> = analyses
+        .iter()
+        .map(|(history, analysis)| (history, analysis, judge(history, analysis)))
+        .collect();
+    let views: Vec<_> = judged
+        .iter()
+        .map(|(history, analysis, judgement)| RunView {
+            header: &history.header,
+            analysis,
+            judgement,
+        })
+        .collect();
     render(&views)
 }
 
@@ -20,7 +29,10 @@ fn base_and_ha() -> [History; 2] {
     for after in 2..OBSERVED {
         base.set(after, 0);
     }
-    base.header.plan.hypotheses.push(hypothesis(Claim::RecoversWithin { within: Duration::from_secs(30), at_least_ppm: 990_000 }));
+    base.header.plan.hypotheses.push(hypothesis(Claim::RecoversWithin {
+        within: Duration::from_secs(30),
+        at_least_ppm: 990_000,
+    }));
     let mut ha = healthy();
     ha.header.plan = base.header.plan.clone();
     ha.header.application = "sockshop-demo-ha".into();
@@ -101,13 +113,21 @@ fn no_line_is_wider_than_the_terminal_or_ends_in_a_space_whatever_the_run_holds(
         match &mut event.what {
             What::Injected { nodes, pods, .. } => {
                 *nodes = vec![long.clone(); 3];
-                *pods = vec![Victim { pod: long.clone(), app: long.clone(), node: long.clone() }];
+                *pods = vec![Victim {
+                    pod: long.clone(),
+                    app: long.clone(),
+                    node: long.clone(),
+                }];
             }
             What::Observed => event.t = u64::MAX,
             _ => {}
         }
     }
-    for runs in [vec![history.clone()], vec![history.clone(), healthy()], vec![healthy(), healthy(), history]] {
+    for runs in [
+        vec![history.clone()],
+        vec![history.clone(), healthy()],
+        vec![healthy(), healthy(), history],
+    ] {
         let text = rendered(&runs);
         for line in text.lines() {
             assert!(line.chars().count() <= WIDTH && line.trim_end() == line, "{line:?}");
@@ -121,7 +141,10 @@ fn runs_without_data_are_shown_as_such() {
     history.seconds.clear();
     history.events.clear();
     let text = rendered(&[history]);
-    assert!(text.contains("? no data") && text.contains("because no fault was injected"), "{text}");
+    assert!(
+        text.contains("? no data") && text.contains("because no fault was injected"),
+        "{text}"
+    );
 }
 
 #[test]

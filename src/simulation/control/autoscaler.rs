@@ -41,11 +41,17 @@ impl World {
     /// A pod began to listen: if it is the autoscaler's, its first scan is planned.
     pub(in crate::simulation) fn autoscaler_may_start(&mut self, pod: u32, incarnation: u32) {
         let Some(flags) = self.profile.autoscaler else { return };
-        let ours = self.store.pod(pod).is_some_and(|row| &*row.body.app == NAME && &*row.meta.namespace == "kube-system");
+        let ours = self
+            .store
+            .pod(pod)
+            .is_some_and(|row| &*row.body.app == NAME && &*row.meta.namespace == "kube-system");
         if ours {
             self.autoscaler = AutoscalerState::default();
             let delay = draw(&mut self.chance.cloud, flags.start);
-            self.log(pod, "Cluster Autoscaler started; waiting for the leader's lease".to_owned());
+            self.log(
+                pod,
+                "Cluster Autoscaler started; waiting for the leader's lease".to_owned(),
+            );
             self.after(delay, Event::Scan(pod, incarnation));
         }
     }
@@ -60,19 +66,37 @@ impl World {
     }
 
     pub(in crate::simulation) fn scan(&mut self, pod: u32, incarnation: u32) {
-        let alive = self.runtimes.get(pod as usize).copied().flatten().is_some_and(|it| it.incarnation == incarnation && !it.stopping);
-        let (Some(flags), Some(group)) = (self.profile.autoscaler, self.profile.scaling_group) else { return };
+        let alive = self
+            .runtimes
+            .get(pod as usize)
+            .copied()
+            .flatten()
+            .is_some_and(|it| it.incarnation == incarnation && !it.stopping);
+        let (Some(flags), Some(group)) = (self.profile.autoscaler, self.profile.scaling_group) else {
+            return;
+        };
         if !alive || !self.listens(PodId(pod)) {
             return;
         }
         self.after(flags.scan.into(), Event::Scan(pod, incarnation));
         let pending = self.pending_pods();
-        let missing = if pending.is_empty() { 0 } else { self.missing_nodes(&pending, group.max) };
+        let missing = if pending.is_empty() {
+            0
+        } else {
+            self.missing_nodes(&pending, group.max)
+        };
         if missing > 0 {
             let from = self.group.desired;
             self.group.desired = (from + missing).min(group.max);
             self.autoscaler.last_add = Some(self.now);
-            self.log(pod, format!("Scale-up: {} pods unschedulable, setting group size {from} -> {}", pending.len(), self.group.desired));
+            self.log(
+                pod,
+                format!(
+                    "Scale-up: {} pods unschedulable, setting group size {from} -> {}",
+                    pending.len(),
+                    self.group.desired
+                ),
+            );
             for _ in from..self.group.desired {
                 let delay = draw(&mut self.chance.cloud, flags.request);
                 self.after(delay, Event::Launch);
@@ -80,7 +104,14 @@ impl World {
         } else if pending.is_empty() {
             self.scale_down(pod);
         } else if self.group.desired >= group.max {
-            self.log(pod, format!("{} pods unschedulable, the group is at its maximum of {}", pending.len(), group.max));
+            self.log(
+                pod,
+                format!(
+                    "{} pods unschedulable, the group is at its maximum of {}",
+                    pending.len(),
+                    group.max
+                ),
+            );
         }
         self.write_status();
     }
@@ -90,7 +121,11 @@ impl World {
         self.pending
             .unschedulable()
             .filter_map(|pod| self.store.pod(pod))
-            .filter(|row| row.meta.deletion.is_none() && row.body.nominated.is_none() && row.meta.owner.as_ref().is_none_or(|owner| owner.kind != "DaemonSet"))
+            .filter(|row| {
+                row.meta.deletion.is_none()
+                    && row.body.nominated.is_none()
+                    && row.meta.owner.as_ref().is_none_or(|owner| owner.kind != "DaemonSet")
+            })
             .map(|row| (row.meta.namespace.clone(), row.body.template.clone()))
             .collect()
     }
@@ -134,7 +169,9 @@ impl World {
             return 0;
         }
         let node: NodeInfo = self.new_node_info(MachineId(number - 1));
-        imagined.estimate(&left, &node, &daemons, max.saturating_sub(self.group.desired)).nodes
+        imagined
+            .estimate(&left, &node, &daemons, max.saturating_sub(self.group.desired))
+            .nodes
     }
 
     fn daemon_pods(&self) -> Vec<(Arc<str>, Arc<PodTemplate>)> {
@@ -147,11 +184,17 @@ impl World {
 
     /// Removes one node that has been unneeded long enough, moving its pods away first.
     fn scale_down(&mut self, pod: u32) {
-        let (Some(flags), Some(group)) = (self.profile.autoscaler, self.profile.scaling_group) else { return };
+        let (Some(flags), Some(group)) = (self.profile.autoscaler, self.profile.scaling_group) else {
+            return;
+        };
         let now = self.now;
         let mut unneeded = BTreeMap::new();
-        let nodes: Vec<(MachineId, Readiness)> =
-            self.store.nodes.iter().map(|(_, node)| (node.body.machine, node.body.ready)).collect();
+        let nodes: Vec<(MachineId, Readiness)> = self
+            .store
+            .nodes
+            .iter()
+            .map(|(_, node)| (node.body.machine, node.body.ready))
+            .collect();
         for (id, ready) in nodes {
             let worker = !self.machines[id.0 as usize].control_plane;
             if ready == Readiness::True && worker && self.is_unneeded(id, flags.utilization_percent) {
@@ -159,16 +202,26 @@ impl World {
             }
         }
         self.autoscaler.unneeded = unneeded;
-        let settled = self.autoscaler.last_add.is_none_or(|at| now.since(at) >= Span::from(flags.delay_after_add));
+        let settled = self
+            .autoscaler
+            .last_add
+            .is_none_or(|at| now.since(at) >= Span::from(flags.delay_after_add));
         if !settled || self.group.desired <= group.min || self.fabric.machines.contains(&Power::Booting) {
             return;
         }
-        let due = self.autoscaler.unneeded.iter().find(|(_, since)| now.since(**since) >= Span::from(flags.unneeded));
+        let due = self
+            .autoscaler
+            .unneeded
+            .iter()
+            .find(|(_, since)| now.since(**since) >= Span::from(flags.unneeded));
         let Some((&id, _)) = due else { return };
         self.autoscaler.unneeded.remove(&id);
         self.group.desired -= 1;
         let name = self.machines[id.0 as usize].name.clone();
-        self.log(pod, format!("Scale-down: removing node {name}, group size -> {}", self.group.desired));
+        self.log(
+            pod,
+            format!("Scale-down: removing node {name}, group size -> {}", self.group.desired),
+        );
         for pod in self.movable_pods(id) {
             self.mark_disrupted(pod.0, "EvictionByEvictionAPI");
             self.delete_pod(pod.0, "scale-down", None);
@@ -185,7 +238,11 @@ impl World {
         self.store
             .pods
             .iter()
-            .filter(|(_, pod)| pod.body.node == Some(id) && pod.meta.deletion.is_none() && pod.meta.owner.as_ref().is_none_or(|owner| owner.kind != "DaemonSet"))
+            .filter(|(_, pod)| {
+                pod.body.node == Some(id)
+                    && pod.meta.deletion.is_none()
+                    && pod.meta.owner.as_ref().is_none_or(|owner| owner.kind != "DaemonSet")
+            })
             .map(|(row, _)| PodId(row))
             .collect()
     }
@@ -201,17 +258,24 @@ impl World {
             }
         }
         let Some(info) = self.node_info(id) else { return false };
-        let busy = (used.cpu_milli * 100 / info.allocatable.cpu_milli.max(1)).max(used.memory * 100 / info.allocatable.memory.max(1));
-        let system = pods
-            .iter()
-            .any(|pod| self.store.pod(pod.0).is_some_and(|row| &*row.meta.namespace == "kube-system"));
+        let busy = (used.cpu_milli * 100 / info.allocatable.cpu_milli.max(1))
+            .max(used.memory * 100 / info.allocatable.memory.max(1));
+        let system = pods.iter().any(|pod| {
+            self.store
+                .pod(pod.0)
+                .is_some_and(|row| &*row.meta.namespace == "kube-system")
+        });
         busy < u64::from(percent) && !system && self.scheduler.could_move(id, &pods)
     }
 
     fn write_status(&mut self) {
         let (mut ready, mut unready) = (0, 0);
         for (_, node) in self.store.nodes.iter() {
-            if node.body.ready == Readiness::True { ready += 1 } else { unready += 1 }
+            if node.body.ready == Readiness::True {
+                ready += 1
+            } else {
+                unready += 1
+            }
         }
         let pending = self.pending.unschedulable().count();
         let text = format!(
@@ -225,12 +289,18 @@ impl World {
             return;
         }
         self.autoscaler.status.clone_from(&text);
-        let body = Stored { rest: Arc::new(json!({ "data": { "status": text } })), resource: FIRST_STORED };
+        let body = Stored {
+            rest: Arc::new(json!({ "data": { "status": text } })),
+            resource: FIRST_STORED,
+        };
         let table = &mut self.store.stored[FIRST_STORED];
         if let Some(row) = table.find("kube-system", STATUS) {
             table.update(&mut self.store.versions, row, |row| row.body = body);
         } else {
-            let meta = super::super::objects::meta::Meta { created: self.now, ..named(&"kube-system".into(), STATUS) };
+            let meta = super::super::objects::meta::Meta {
+                created: self.now,
+                ..named(&"kube-system".into(), STATUS)
+            };
             table.insert(&mut self.store.versions, meta, body);
         }
     }

@@ -13,7 +13,9 @@ impl World {
             .store
             .nodes
             .iter()
-            .filter(|(_, node)| node.body.ready != Readiness::True && !self.machines[node.body.machine.0 as usize].exists)
+            .filter(|(_, node)| {
+                node.body.ready != Readiness::True && !self.machines[node.body.machine.0 as usize].exists
+            })
             .map(|(row, _)| row)
             .collect();
         for row in gone {

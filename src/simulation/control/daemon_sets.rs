@@ -30,7 +30,9 @@ impl World {
     }
 
     fn sync_daemon_set(&mut self, row: u32) {
-        let Some(set) = self.store.daemon_sets.shared(row).cloned() else { return };
+        let Some(set) = self.store.daemon_sets.shared(row).cloned() else {
+            return;
+        };
         let template = &set.body.template;
         // Which node each pod is on or bound for.
         let mut placed: BTreeMap<String, u32> = BTreeMap::new();
@@ -44,10 +46,21 @@ impl World {
             .nodes
             .iter()
             .filter(|(_, node)| {
-                template.node_selector.iter().all(|requirement| requirement.matches(&node.meta.labels))
-                    && node.body.taints.iter().filter(|taint| taint.effect != Effect::PreferNoSchedule).all(|taint| {
-                        template.tolerations.iter().any(|toleration| toleration.tolerates(taint))
-                    })
+                template
+                    .node_selector
+                    .iter()
+                    .all(|requirement| requirement.matches(&node.meta.labels))
+                    && node
+                        .body
+                        .taints
+                        .iter()
+                        .filter(|taint| taint.effect != Effect::PreferNoSchedule)
+                        .all(|taint| {
+                            template
+                                .tolerations
+                                .iter()
+                                .any(|toleration| toleration.tolerates(taint))
+                        })
             })
             .map(|(_, node)| node.meta.name.clone())
             .collect();
@@ -63,7 +76,12 @@ impl World {
                     uid: set.meta.uid,
                     row,
                 };
-                self.create_owned_pod(&set.meta.namespace, owner, Arc::new(pin(template, node)), &set.meta.name);
+                self.create_owned_pod(
+                    &set.meta.namespace,
+                    owner,
+                    Arc::new(pin(template, node)),
+                    &set.meta.name,
+                );
             }
         }
         let ready = self
@@ -72,17 +90,30 @@ impl World {
             .filter(|&pod| self.store.pod(pod).is_some_and(|row| row.body.is_ready()))
             .count() as u32;
         let current = self.active_pods(set.meta.uid).len() as u32;
-        let status = DaemonSetStatus { observed: set.meta.generation, desired: nodes.len() as u32, current, ready };
+        let status = DaemonSetStatus {
+            observed: set.meta.generation,
+            desired: nodes.len() as u32,
+            current,
+            ready,
+        };
         if status != set.body.status {
-            self.store.daemon_sets.update(&mut self.store.versions, row, |set| set.body.status = status);
+            self.store
+                .daemon_sets
+                .update(&mut self.store.versions, row, |set| set.body.status = status);
         }
     }
 }
 
 /// A template for one node, as the controller writes it (`util.ReplaceDaemonSetPodNodeNameNodeAffinity`).
 fn pin(template: &PodTemplate, node: &str) -> PodTemplate {
-    let requirement = Requirement { key: "metadata.name".to_owned(), test: Test::In(vec![node.to_owned()]) };
-    PodTemplate { node_terms: Some(vec![vec![requirement]]), ..template.clone() }
+    let requirement = Requirement {
+        key: "metadata.name".to_owned(),
+        test: Test::In(vec![node.to_owned()]),
+    };
+    PodTemplate {
+        node_terms: Some(vec![vec![requirement]]),
+        ..template.clone()
+    }
 }
 
 /// The node that a pod is pinned to.

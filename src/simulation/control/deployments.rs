@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::super::event::Event;
 use super::super::objects::meta::{Meta, Owner};
 use super::super::objects::selector::{Requirement, Test};
+use super::super::objects::table::Row;
 use super::super::objects::template::PodTemplate;
 use super::super::objects::workload::{Deployment, DeploymentStatus, ReplicaSet, ReplicaSetStatus, Strategy};
-use super::super::objects::table::Row;
 use super::super::world::{World, draw};
 
 /// The label that tells a Deployment's ReplicaSets apart.
@@ -27,7 +27,9 @@ impl World {
 
     pub(in crate::simulation) fn sync_deployment(&mut self, row: u32) {
         self.dirty.deployments.remove(&row);
-        let Some(it) = self.store.deployments.shared(row).cloned() else { return };
+        let Some(it) = self.store.deployments.shared(row).cloned() else {
+            return;
+        };
         if it.meta.deletion.is_some() {
             return;
         }
@@ -48,7 +50,10 @@ impl World {
             None => self.create_set(row, &it, &hash),
         };
         match it.body.strategy {
-            Strategy::RollingUpdate { max_surge, max_unavailable } => {
+            Strategy::RollingUpdate {
+                max_surge,
+                max_unavailable,
+            } => {
                 let surge = max_surge.of(it.body.replicas, true);
                 let mut unavailable = max_unavailable.of(it.body.replicas, false);
                 if surge == 0 && unavailable == 0 {
@@ -128,7 +133,10 @@ impl World {
 
     /// A ReplicaSet's available and all pods, as its status says.
     fn set_status(&self, set: u32) -> (u32, u32) {
-        self.store.replica_sets.get(set).map_or((0, 0), |set| (set.body.status.available, set.body.status.replicas))
+        self.store
+            .replica_sets
+            .get(set)
+            .map_or((0, 0), |set| (set.body.status.available, set.body.status.replicas))
     }
 
     fn set_uid(&self, set: u32) -> u64 {
@@ -136,7 +144,11 @@ impl World {
     }
 
     fn hash_of(&self, set: u32) -> String {
-        self.store.replica_sets.get(set).and_then(|set| set.meta.labels.get(HASH).cloned()).unwrap_or_default()
+        self.store
+            .replica_sets
+            .get(set)
+            .and_then(|set| set.meta.labels.get(HASH).cloned())
+            .unwrap_or_default()
     }
 
     fn scale_set(&mut self, set: u32, replicas: u32) {
@@ -163,9 +175,15 @@ impl World {
         let mut labels = (*it.body.template.labels).clone();
         labels.insert(HASH.to_owned(), hash.to_owned());
         let labels = Arc::new(labels);
-        let template = Arc::new(PodTemplate { labels: labels.clone(), ..PodTemplate::clone(&it.body.template) });
+        let template = Arc::new(PodTemplate {
+            labels: labels.clone(),
+            ..PodTemplate::clone(&it.body.template)
+        });
         let mut selector = it.body.selector.clone();
-        selector.0.push(Requirement { key: HASH.to_owned(), test: Test::In(vec![hash.to_owned()]) });
+        selector.0.push(Requirement {
+            key: HASH.to_owned(),
+            test: Test::In(vec![hash.to_owned()]),
+        });
         let meta = Meta {
             name: format!("{}-{hash}", it.meta.name).into(),
             namespace: it.meta.namespace.clone(),
@@ -181,26 +199,37 @@ impl World {
             }),
             ..Meta::default()
         };
-        let set = self.store.replica_sets.insert(&mut self.store.versions, meta, ReplicaSet {
-            spec: None,
-            replicas: 0,
-            selector,
-            template,
-            app: it.meta.name.clone(),
-            revision,
-            min_ready: it.body.min_ready,
-            status: ReplicaSetStatus::default(),
-        });
+        let set = self.store.replica_sets.insert(
+            &mut self.store.versions,
+            meta,
+            ReplicaSet {
+                spec: None,
+                replicas: 0,
+                selector,
+                template,
+                app: it.meta.name.clone(),
+                revision,
+                min_ready: it.body.min_ready,
+                status: ReplicaSetStatus::default(),
+            },
+        );
         self.owned.entry(it.meta.uid).or_default().insert(set);
         set
     }
 
     fn update_status(&mut self, row: u32) {
-        let Some(it) = self.store.deployments.shared(row).cloned() else { return };
+        let Some(it) = self.store.deployments.shared(row).cloned() else {
+            return;
+        };
         let hash = template_hash(&it.body.template);
-        let mut status = DeploymentStatus { observed: it.meta.generation, ..DeploymentStatus::default() };
+        let mut status = DeploymentStatus {
+            observed: it.meta.generation,
+            ..DeploymentStatus::default()
+        };
         for &set in self.owned.get(&it.meta.uid).into_iter().flatten() {
-            let Some(set) = self.store.replica_sets.get(set) else { continue };
+            let Some(set) = self.store.replica_sets.get(set) else {
+                continue;
+            };
             status.replicas += set.body.status.replicas;
             status.ready += set.body.status.ready;
             status.available += set.body.status.available;
@@ -210,7 +239,9 @@ impl World {
         }
         let changed = status != it.body.status;
         if changed {
-            self.store.deployments.update(&mut self.store.versions, row, |it| it.body.status = status);
+            self.store
+                .deployments
+                .update(&mut self.store.versions, row, |it| it.body.status = status);
             // The status just written may allow the next step.
             self.deployment_changed(row);
         }
@@ -227,9 +258,9 @@ fn template_hash(template: &PodTemplate) -> String {
         ("spec", (*template.spec).clone()),
     ])
     .to_string();
-    let mut hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mut hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
     (0..10)
         .map(|_| {
             let letter = ALPHABET[(hash % 27) as usize];

@@ -37,12 +37,16 @@ impl World {
 
     pub(in crate::simulation) fn sync_endpoints(&mut self, row: u32) {
         self.dirty.services.remove(&row);
-        let Some(service) = self.store.services.shared(row).cloned() else { return };
+        let Some(service) = self.store.services.shared(row).cloned() else {
+            return;
+        };
         let Some(slice) = service.body.slice else { return };
         let mut endpoints: Vec<Endpoint> = Vec::new();
         for (pod, it) in self.store.pods.by_name(Some(&service.meta.namespace)) {
             let body = &it.body;
-            let (Some(address), Some(node)) = (body.address, body.node) else { continue };
+            let (Some(address), Some(node)) = (body.address, body.node) else {
+                continue;
+            };
             if body.phase != Phase::Running || !selects(&service.body.selector, &it.meta.labels) {
                 continue;
             }
@@ -61,14 +65,23 @@ impl World {
             });
         }
         endpoints.sort_by_key(|endpoint| endpoint.pod);
-        let Some(before) = self.store.slices.get(slice) else { return };
+        let Some(before) = self.store.slices.get(slice) else {
+            return;
+        };
         if before.body.endpoints == endpoints {
             return;
         }
-        let ready: Vec<String> =
-            endpoints.iter().filter(|endpoint| endpoint.ready).map(|endpoint| endpoint.name.to_string()).collect();
+        let ready: Vec<String> = endpoints
+            .iter()
+            .filter(|endpoint| endpoint.ready)
+            .map(|endpoint| endpoint.name.to_string())
+            .collect();
         let listed = |test: fn(&Endpoint) -> bool| {
-            endpoints.iter().filter(|endpoint| test(endpoint)).map(|endpoint| endpoint.pod).collect::<Vec<_>>()
+            endpoints
+                .iter()
+                .filter(|endpoint| test(endpoint))
+                .map(|endpoint| endpoint.pod)
+                .collect::<Vec<_>>()
         };
         let mut used = listed(|endpoint| endpoint.ready);
         if used.is_empty() {
@@ -81,9 +94,14 @@ impl World {
             .filter(|endpoint| endpoint.ready)
             .map(|endpoint| endpoint.name.to_string())
             .collect();
-        self.store.slices.update(&mut self.store.versions, slice, |slice| slice.body.endpoints = endpoints);
+        self.store.slices.update(&mut self.store.versions, slice, |slice| {
+            slice.body.endpoints = endpoints
+        });
         if was != ready {
-            self.note(What::Endpoints { service: service.meta.name.to_string(), ready });
+            self.note(What::Endpoints {
+                service: service.meta.name.to_string(),
+                ready,
+            });
         }
         self.propagate(service.body.id, used.into());
     }

@@ -13,12 +13,20 @@ impl World {
     pub(in crate::simulation) fn collect_orphans(&mut self, uid: u64) {
         let Some(rows) = self.owned.remove(&uid) else { return };
         for row in rows {
-            let set = self.store.replica_sets.get(row).filter(|set| set.meta.owner.as_ref().is_some_and(|owner| owner.uid == uid));
+            let set = self
+                .store
+                .replica_sets
+                .get(row)
+                .filter(|set| set.meta.owner.as_ref().is_some_and(|owner| owner.uid == uid));
             if let Some(set) = set {
                 let uid = set.meta.uid;
                 self.store.replica_sets.remove(&mut self.store.versions, row);
                 self.owner_removed(uid);
-            } else if self.store.pod(row).is_some_and(|pod| pod.meta.owner.as_ref().is_some_and(|owner| owner.uid == uid)) {
+            } else if self
+                .store
+                .pod(row)
+                .is_some_and(|pod| pod.meta.owner.as_ref().is_some_and(|owner| owner.uid == uid))
+            {
                 self.delete_pod(row, "user", None);
             }
         }

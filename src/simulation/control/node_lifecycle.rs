@@ -52,7 +52,12 @@ impl NodeLifecycle {
         if let Some(index) = self.zones.iter().position(|zone| zone.name == *name) {
             return index;
         }
-        self.zones.push(Zone { name: name.clone(), waiting: VecDeque::new(), next: Time::ZERO, posted: false });
+        self.zones.push(Zone {
+            name: name.clone(),
+            waiting: VecDeque::new(),
+            next: Time::ZERO,
+            posted: false,
+        });
         self.zones.len() - 1
     }
 }
@@ -72,7 +77,9 @@ impl World {
         let rows: Vec<u32> = self.store.nodes.iter().map(|(row, _)| row).collect();
         for row in rows {
             let renewed = self.lifecycle.renewed.get(&row).copied().unwrap_or(self.now);
-            let Some(node) = self.store.nodes.get(row) else { continue };
+            let Some(node) = self.store.nodes.get(row) else {
+                continue;
+            };
             let silent = self.now.since(renewed) > grace;
             match (node.body.ready, silent) {
                 (Readiness::True | Readiness::False, true) => self.lost(row),
@@ -90,8 +97,13 @@ impl World {
             node.body.since = now;
             node.body.taints.push(taint(UNREACHABLE, Effect::NoSchedule));
         });
-        let Some(node) = self.store.nodes.shared(row).cloned() else { return };
-        self.note(What::NodeNotReady { node: node.meta.name.to_string(), status: "Unknown".to_owned() });
+        let Some(node) = self.store.nodes.shared(row).cloned() else {
+            return;
+        };
+        self.note(What::NodeNotReady {
+            node: node.meta.name.to_string(),
+            status: "Unknown".to_owned(),
+        });
         let about = About {
             kind: "Node",
             namespace: "".into(),
@@ -100,7 +112,11 @@ impl World {
             warning: false,
             component: "node-controller",
         };
-        self.announce(&about, "NodeNotReady", format!("Node {} status is now: NodeNotReady", node.meta.name));
+        self.announce(
+            &about,
+            "NodeNotReady",
+            format!("Node {} status is now: NodeNotReady", node.meta.name),
+        );
         self.node_changed(row);
         // `MarkPodsNotReady`: the pods' conditions, so that the EndpointSlices drop them.
         let pods: Vec<u32> = self
@@ -118,7 +134,9 @@ impl World {
             }
             self.pod_changed(pod);
         }
-        let zone = self.lifecycle.zone(&self.machines[node.body.machine.0 as usize].zone.clone());
+        let zone = self
+            .lifecycle
+            .zone(&self.machines[node.body.machine.0 as usize].zone.clone());
         self.lifecycle.zones[zone].waiting.push_back(row);
     }
 
@@ -127,7 +145,9 @@ impl World {
         self.store.change_node(row, |node| {
             node.body.ready = Readiness::True;
             node.body.since = now;
-            node.body.taints.retain(|taint| taint.key != UNREACHABLE && taint.key != NOT_READY);
+            node.body
+                .taints
+                .retain(|taint| taint.key != UNREACHABLE && taint.key != NOT_READY);
         });
         for zone in &mut self.lifecycle.zones {
             zone.waiting.retain(|&waiting| waiting != row);
@@ -143,7 +163,11 @@ impl World {
 
     /// Tells the scheduler and the DaemonSet controller.
     pub(in crate::simulation) fn node_changed(&mut self, row: u32) {
-        let info = self.store.nodes.get(row).and_then(|node| self.node_info(node.body.machine));
+        let info = self
+            .store
+            .nodes
+            .get(row)
+            .and_then(|node| self.node_info(node.body.machine));
         if let Some(info) = info {
             self.scheduler.update_node(info);
         }
@@ -152,7 +176,9 @@ impl World {
 
     /// Posts the next taint of each zone that has nodes waiting, as its state allows.
     fn continue_tainting(&mut self) {
-        let states: Vec<Disruption> = (0..self.lifecycle.zones.len()).map(|zone| self.disruption(zone)).collect();
+        let states: Vec<Disruption> = (0..self.lifecycle.zones.len())
+            .map(|zone| self.disruption(zone))
+            .collect();
         // All zones down: the fault is taken to be the controller's own; nothing is evicted.
         if !states.is_empty() && states.iter().all(|&state| state == Disruption::Full) && self.every_zone_known() {
             return;
@@ -222,10 +248,15 @@ impl World {
         let index = zone as usize;
         self.lifecycle.zones[index].posted = false;
         let state = self.disruption(index);
-        let Some(interval) = self.taint_interval(index, state) else { return };
-        let Some(row) = self.lifecycle.zones[index].waiting.pop_front() else { return };
+        let Some(interval) = self.taint_interval(index, state) else {
+            return;
+        };
+        let Some(row) = self.lifecycle.zones[index].waiting.pop_front() else {
+            return;
+        };
         self.lifecycle.zones[index].next = self.now + interval;
-        self.store.change_node(row, |node| node.body.taints.push(taint(UNREACHABLE, Effect::NoExecute)));
+        self.store
+            .change_node(row, |node| node.body.taints.push(taint(UNREACHABLE, Effect::NoExecute)));
         self.node_changed(row);
         if let Some(node) = self.store.nodes.get(row) {
             self.plan_evictions(node.body.machine);
@@ -235,5 +266,9 @@ impl World {
 }
 
 fn taint(key: &str, effect: Effect) -> Taint {
-    Taint { key: key.to_owned(), value: String::new(), effect }
+    Taint {
+        key: key.to_owned(),
+        value: String::new(),
+        effect,
+    }
 }

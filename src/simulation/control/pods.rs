@@ -18,11 +18,19 @@ const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 impl World {
     /// Five random characters, as generated names end in.
     pub(in crate::simulation) fn suffix(&mut self) -> String {
-        (0..5).map(|_| char::from(ALPHABET[self.chance.names.index(ALPHABET.len())])).collect()
+        (0..5)
+            .map(|_| char::from(ALPHABET[self.chance.names.index(ALPHABET.len())]))
+            .collect()
     }
 
     /// Creates a pod of a workload.
-    pub(in crate::simulation) fn create_owned_pod(&mut self, namespace: &Arc<str>, owner: Owner, template: Arc<PodTemplate>, app: &Arc<str>) {
+    pub(in crate::simulation) fn create_owned_pod(
+        &mut self,
+        namespace: &Arc<str>,
+        owner: Owner,
+        template: Arc<PodTemplate>,
+        app: &Arc<str>,
+    ) {
         let base = owner.name.clone();
         let name = loop {
             let name = format!("{base}-{}", self.suffix());
@@ -69,14 +77,19 @@ impl World {
         }
         if !deleting {
             let (name, app) = (row.meta.name.to_string(), row.body.app.to_string());
-            self.note(What::PodDeleted { pod: name, app, cause: cause.to_owned() });
+            self.note(What::PodDeleted {
+                pod: name,
+                app,
+                cause: cause.to_owned(),
+            });
         }
         if at_once {
             self.remove_pod(pod);
             return;
         }
         let now = self.now;
-        self.store.change_pod(pod, |row| row.meta.deletion = Some(Deletion { at: now, grace }));
+        self.store
+            .change_pod(pod, |row| row.meta.deletion = Some(Deletion { at: now, grace }));
         if cause != "preempted" {
             self.scheduler.set_leaving(PodId(pod), Leaving::Deleted);
         }
@@ -89,7 +102,9 @@ impl World {
     pub(in crate::simulation) fn remove_pod(&mut self, pod: u32) {
         // Those whom the pod concerns are told while its object can still be read.
         self.pod_changed(pod);
-        let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else { return };
+        let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else {
+            return;
+        };
         if let Some(owner) = &row.meta.owner
             && let Some(pods) = self.owned.get_mut(&owner.uid)
         {
@@ -98,7 +113,10 @@ impl World {
         self.scheduler.remove_pod(PodId(pod));
         self.scheduler.withdraw(PodId(pod));
         self.pending.forget(pod);
-        self.note(What::PodGone { pod: row.meta.name.to_string(), app: row.body.app.to_string() });
+        self.note(What::PodGone {
+            pod: row.meta.name.to_string(),
+            app: row.body.app.to_string(),
+        });
         self.room_appeared();
         if row.body.node.is_some() {
             let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
@@ -108,7 +126,9 @@ impl World {
 
     /// Tells the controllers that a pod changed: its owner's and those of the Services that select it.
     pub(in crate::simulation) fn pod_changed(&mut self, pod: u32) {
-        let Some(row) = self.store.pods.shared(pod).cloned() else { return };
+        let Some(row) = self.store.pods.shared(pod).cloned() else {
+            return;
+        };
         match row.meta.owner.as_ref() {
             Some(owner) if owner.kind == "ReplicaSet" => self.replica_set_changed(owner.row),
             Some(owner) if owner.kind == "DaemonSet" => self.daemon_sets_changed(),

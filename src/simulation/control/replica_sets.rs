@@ -19,18 +19,24 @@ impl World {
 
     /// The rows of the pods that an owner has and that count: not being deleted, not ended.
     pub(in crate::simulation) fn active_pods(&self, owner: u64) -> Vec<u32> {
-        let Some(pods) = self.owned.get(&owner) else { return Vec::new() };
+        let Some(pods) = self.owned.get(&owner) else {
+            return Vec::new();
+        };
         pods.iter()
             .copied()
             .filter(|&pod| {
-                self.store.pod(pod).is_some_and(|row| row.meta.deletion.is_none() && !row.body.is_finished())
+                self.store
+                    .pod(pod)
+                    .is_some_and(|row| row.meta.deletion.is_none() && !row.body.is_finished())
             })
             .collect()
     }
 
     pub(in crate::simulation) fn sync_replica_set(&mut self, row: u32) {
         self.dirty.replica_sets.remove(&row);
-        let Some(set) = self.store.replica_sets.shared(row).cloned() else { return };
+        let Some(set) = self.store.replica_sets.shared(row).cloned() else {
+            return;
+        };
         let mut pods = self.active_pods(set.meta.uid);
         let wanted = set.body.replicas as usize;
         if set.meta.deletion.is_none() {
@@ -53,11 +59,20 @@ impl World {
             }
         }
         let pods = self.active_pods(set.meta.uid);
-        let ready = pods.iter().filter(|&&pod| self.store.pod(pod).is_some_and(|row| row.body.is_ready())).count() as u32;
-        let status =
-            ReplicaSetStatus { observed: set.meta.generation, replicas: pods.len() as u32, ready, available: ready };
+        let ready = pods
+            .iter()
+            .filter(|&&pod| self.store.pod(pod).is_some_and(|row| row.body.is_ready()))
+            .count() as u32;
+        let status = ReplicaSetStatus {
+            observed: set.meta.generation,
+            replicas: pods.len() as u32,
+            ready,
+            available: ready,
+        };
         if status != set.body.status {
-            self.store.replica_sets.update(&mut self.store.versions, row, |set| set.body.status = status);
+            self.store
+                .replica_sets
+                .update(&mut self.store.versions, row, |set| set.body.status = status);
             if let Some(owner) = &set.meta.owner {
                 self.deployment_changed(owner.row);
             }

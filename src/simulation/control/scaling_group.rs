@@ -15,12 +15,19 @@ pub struct Group {
 impl World {
     /// Instances that the cloud has or is starting.
     pub(in crate::simulation) fn instances(&self) -> u32 {
-        self.machines.iter().filter(|machine| machine.exists && !machine.control_plane).count() as u32
+        self.machines
+            .iter()
+            .filter(|machine| machine.exists && !machine.control_plane)
+            .count() as u32
     }
 
     /// Instances that have not registered a node yet.
     pub(in crate::simulation) fn booting(&self) -> usize {
-        self.fabric.machines.iter().filter(|&&power| power == Power::Booting).count()
+        self.fabric
+            .machines
+            .iter()
+            .filter(|&&power| power == Power::Booting)
+            .count()
     }
 
     /// An instance ended without the group's doing.
@@ -40,13 +47,18 @@ impl World {
     }
 
     fn start_instance(&mut self, by: &str) {
-        let Some(group) = self.profile.scaling_group else { return };
+        let Some(group) = self.profile.scaling_group else {
+            return;
+        };
         if self.instances() >= self.group.desired {
             return;
         }
         let boot = draw(&mut self.chance.cloud, group.boot);
         let machine = self.add_machine(None, boot);
         let name = self.machines[machine.0 as usize].name.to_string();
-        self.note(What::MachineStarted { machine: name, by: by.to_owned() });
+        self.note(What::MachineStarted {
+            machine: name,
+            by: by.to_owned(),
+        });
     }
 }

@@ -67,18 +67,28 @@ impl World {
     }
 
     fn schedule(&mut self, pod: u32) {
-        let Some(row) = self.store.pods.shared(pod).cloned() else { return };
+        let Some(row) = self.store.pods.shared(pod).cloned() else {
+            return;
+        };
         if row.body.node.is_some() || row.meta.deletion.is_some() || row.body.phase != Phase::Pending {
             return;
         }
         let (namespace, template) = (&row.meta.namespace, &row.body.template);
-        match self.scheduler.place(PodId(pod), namespace, template, &mut self.chance.scheduler) {
+        match self
+            .scheduler
+            .place(PodId(pod), namespace, template, &mut self.chance.scheduler)
+        {
             Ok(machine) => self.bind(pod, machine),
             Err(why) => {
                 self.did_not_fit(pod, &why.message);
                 let Some(preemption) = why.preemption else { return };
-                self.scheduler.nominate(PodId(pod), namespace, template, preemption.machine);
-                self.store.change_pod(pod, |row| row.body.nominated = Some(preemption.machine));
+                self.scheduler
+                    .nominate(PodId(pod), namespace, template, preemption.machine);
+                let name = self.machines[preemption.machine.0 as usize].name.clone();
+                self.store.change_pod(pod, |row| {
+                    row.body.nominated = Some(preemption.machine);
+                    row.body.nominated_name = Some(name);
+                });
                 for victim in preemption.victims {
                     self.scheduler.set_leaving(victim, Leaving::Preempted);
                     self.mark_disrupted(victim.0, "PreemptionByScheduler");
@@ -100,6 +110,7 @@ impl World {
             row.body.scheduled = Some(now);
             row.body.unschedulable = None;
             row.body.nominated = None;
+            row.body.nominated_name = None;
         });
         let Some(row) = self.store.pod(pod) else { return };
         let (what, namespace, template) = (
@@ -114,17 +125,35 @@ impl World {
         let about = self.about_pod(pod, false, "default-scheduler");
         self.note(what);
         if let Some(about) = about {
-            self.announce(&about, "Scheduled", format!("Successfully assigned {}/{} to {name}", about.namespace, about.name));
+            self.announce(
+                &about,
+                "Scheduled",
+                format!("Successfully assigned {}/{} to {name}", about.namespace, about.name),
+            );
         }
-        self.scheduler.add_pod(&PodInfo { pod: PodId(pod), namespace, template, machine, started: None });
+        self.scheduler.add_pod(&PodInfo {
+            pod: PodId(pod),
+            namespace,
+            template,
+            machine,
+            started: None,
+        });
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Start(pod));
     }
 
     fn did_not_fit(&mut self, pod: u32, message: &str) {
         let now = self.now;
-        let attempt = self.pending.unschedulable.entry(pod).or_insert(Attempt { tries: 0, last: now, retry: false });
-        *attempt = Attempt { tries: attempt.tries + 1, last: now, retry: false };
+        let attempt = self.pending.unschedulable.entry(pod).or_insert(Attempt {
+            tries: 0,
+            last: now,
+            retry: false,
+        });
+        *attempt = Attempt {
+            tries: attempt.tries + 1,
+            last: now,
+            retry: false,
+        };
         let Some(row) = self.store.pod(pod) else { return };
         if row.body.unschedulable.as_deref() == Some(message) {
             return;
@@ -136,7 +165,8 @@ impl World {
         };
         self.note(what);
         let reason: Arc<str> = message.into();
-        self.store.change_pod(pod, |row| row.body.unschedulable = Some(reason.clone()));
+        self.store
+            .change_pod(pod, |row| row.body.unschedulable = Some(reason.clone()));
         if let Some(about) = self.about_pod(pod, true, "default-scheduler") {
             self.announce(&about, "FailedScheduling", reason);
         }
@@ -182,6 +212,7 @@ impl World {
     /// Sets the `DisruptionTarget` condition.
     pub(in crate::simulation) fn mark_disrupted(&mut self, pod: u32, reason: &'static str) {
         let now = self.now;
-        self.store.change_pod(pod, |row| row.body.disruption = Some((reason, now)));
+        self.store
+            .change_pod(pod, |row| row.body.disruption = Some((reason, now)));
     }
 }

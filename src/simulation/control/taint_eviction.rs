@@ -37,7 +37,8 @@ impl World {
 
     pub(in crate::simulation) fn cancel_evictions(&mut self, machine: MachineId) {
         let store = &self.store;
-        self.evictions.retain(|&pod, _| store.pod(pod).is_some_and(|pod| pod.body.node != Some(machine)));
+        self.evictions
+            .retain(|&pod, _| store.pod(pod).is_some_and(|pod| pod.body.node != Some(machine)));
     }
 
     pub(in crate::simulation) fn evict(&mut self, pod: u32, plan: u32) {

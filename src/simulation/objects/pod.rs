@@ -123,7 +123,12 @@ impl Pod {
     #[must_use]
     pub fn tolerates_for(&self, taint: &Taint, default: Span) -> Option<Span> {
         let mut longest: Option<Option<Span>> = None;
-        for toleration in self.template.tolerations.iter().filter(|toleration| toleration.tolerates(taint)) {
+        for toleration in self
+            .template
+            .tolerations
+            .iter()
+            .filter(|toleration| toleration.tolerates(taint))
+        {
             longest = Some(match (longest, toleration.lasts) {
                 // The shortest of the matching ones counts (pkg/controller/tainteviction `getMinTolerationTime`).
                 (None, lasts) => lasts,
@@ -159,6 +164,11 @@ pub fn daemon_tolerations() -> Vec<Toleration> {
         (UNSCHEDULABLE, Effect::NoSchedule),
     ]
     .into_iter()
-    .map(|(key, effect)| Toleration { key: Some(key.to_owned()), value: None, effect: Some(effect), lasts: None })
+    .map(|(key, effect)| Toleration {
+        key: Some(key.to_owned()),
+        value: None,
+        effect: Some(effect),
+        lasts: None,
+    })
     .collect()
 }

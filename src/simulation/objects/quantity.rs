@@ -13,7 +13,10 @@ impl Amount {
     /// The sum.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
-        Self { cpu_milli: self.cpu_milli + other.cpu_milli, memory: self.memory + other.memory }
+        Self {
+            cpu_milli: self.cpu_milli + other.cpu_milli,
+            memory: self.memory + other.memory,
+        }
     }
 
     /// The difference, not below zero.
@@ -31,8 +34,12 @@ impl Amount {
 /// # Errors
 /// A fragment that says what was expected.
 pub fn milli(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is not a quantity: expected a number with an optional suffix such as m, k, M, G, Ki, Mi, Gi");
-    let digits = text.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(text.len());
+    let wrong = || {
+        format!("`{text}` is not a quantity: expected a number with an optional suffix such as m, k, M, G, Ki, Mi, Gi")
+    };
+    let digits = text
+        .find(|c: char| c != '.' && !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, suffix) = text.split_at(digits);
     let (factor, divisor): (u128, u128) = match suffix {
         "m" => (1, 1),

@@ -3,19 +3,37 @@
 use crate::simulation::api::Resource;
 
 const fn resource(group: &'static str, version: &'static str, plural: &'static str, kind: &'static str) -> Resource {
-    Resource { group, version, plural, kind, namespaced: true, status: true, modelled: true }
+    Resource {
+        group,
+        version,
+        plural,
+        kind,
+        namespaced: true,
+        status: true,
+        modelled: true,
+    }
 }
 
 const fn stored(group: &'static str, version: &'static str, plural: &'static str, kind: &'static str) -> Resource {
-    Resource { modelled: false, status: false, ..resource(group, version, plural, kind) }
+    Resource {
+        modelled: false,
+        status: false,
+        ..resource(group, version, plural, kind)
+    }
 }
 
 const fn global(resource: Resource) -> Resource {
-    Resource { namespaced: false, ..resource }
+    Resource {
+        namespaced: false,
+        ..resource
+    }
 }
 
 const fn plain(resource: Resource) -> Resource {
-    Resource { status: false, ..resource }
+    Resource {
+        status: false,
+        ..resource
+    }
 }
 
 /// All of them, in the order of the constants below.
@@ -40,7 +58,12 @@ pub static RESOURCES: [Resource; 33] = [
     stored("apps", "v1", "statefulsets", "StatefulSet"),
     stored("batch", "v1", "jobs", "Job"),
     stored("batch", "v1", "cronjobs", "CronJob"),
-    stored("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"),
+    stored(
+        "autoscaling",
+        "v2",
+        "horizontalpodautoscalers",
+        "HorizontalPodAutoscaler",
+    ),
     stored("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
     stored("networking.k8s.io", "v1", "ingresses", "Ingress"),
     global(stored("networking.k8s.io", "v1", "ingressclasses", "IngressClass")),
@@ -48,7 +71,12 @@ pub static RESOURCES: [Resource; 33] = [
     stored("rbac.authorization.k8s.io", "v1", "roles", "Role"),
     stored("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
     global(stored("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole")),
-    global(stored("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding")),
+    global(stored(
+        "rbac.authorization.k8s.io",
+        "v1",
+        "clusterrolebindings",
+        "ClusterRoleBinding",
+    )),
     global(stored("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")),
     global(stored("storage.k8s.io", "v1", "storageclasses", "StorageClass")),
     stored("", "v1", "endpoints", "Endpoints"),

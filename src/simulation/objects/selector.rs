@@ -53,9 +53,16 @@ impl Requirement {
             "DoesNotExist" => Test::Absent,
             "Gt" => Test::Above(number()?),
             "Lt" => Test::Below(number()?),
-            _ => return Err(format!("unknown operator `{operator}` of `{key}`: expected In, NotIn, Exists, DoesNotExist, Gt or Lt")),
+            _ => {
+                return Err(format!(
+                    "unknown operator `{operator}` of `{key}`: expected In, NotIn, Exists, DoesNotExist, Gt or Lt"
+                ));
+            }
         };
-        Ok(Self { key: key.to_owned(), test })
+        Ok(Self {
+            key: key.to_owned(),
+            test,
+        })
     }
 
     /// Whether it holds of these labels.
@@ -67,8 +74,12 @@ impl Requirement {
             Test::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
             Test::Exists => value.is_some(),
             Test::Absent => value.is_none(),
-            Test::Above(bound) => value.and_then(|value| value.parse::<i64>().ok()).is_some_and(|value| value > *bound),
-            Test::Below(bound) => value.and_then(|value| value.parse::<i64>().ok()).is_some_and(|value| value < *bound),
+            Test::Above(bound) => value
+                .and_then(|value| value.parse::<i64>().ok())
+                .is_some_and(|value| value > *bound),
+            Test::Below(bound) => value
+                .and_then(|value| value.parse::<i64>().ok())
+                .is_some_and(|value| value < *bound),
         }
     }
 }
@@ -80,7 +91,10 @@ impl Selector {
         Self(
             labels
                 .iter()
-                .map(|(key, value)| Requirement { key: key.clone(), test: Test::In(vec![value.clone()]) })
+                .map(|(key, value)| Requirement {
+                    key: key.clone(),
+                    test: Test::In(vec![value.clone()]),
+                })
                 .collect(),
         )
     }
@@ -93,7 +107,8 @@ impl Selector {
         let mut all = selector.match_labels.as_ref().map(Self::labels).unwrap_or_default();
         for expression in selector.match_expressions.iter().flatten() {
             let values = expression.values.clone().unwrap_or_default();
-            all.0.push(Requirement::new(&expression.key, &expression.operator, &values)?);
+            all.0
+                .push(Requirement::new(&expression.key, &expression.operator, &values)?);
         }
         Ok(all)
     }

@@ -84,5 +84,10 @@ impl Store {
 /// Metadata of a new object.
 #[must_use]
 pub fn named(namespace: &Arc<str>, name: impl Into<Arc<str>>) -> Meta {
-    Meta { name: name.into(), namespace: namespace.clone(), generation: 1, ..Meta::default() }
+    Meta {
+        name: name.into(),
+        namespace: namespace.clone(),
+        generation: 1,
+        ..Meta::default()
+    }
 }

@@ -78,7 +78,13 @@ pub struct Table<T> {
 
 impl<T> Default for Table<T> {
     fn default() -> Self {
-        Self { rows: Vec::new(), names: BTreeMap::new(), log: VecDeque::new(), floor: 0, live: 0 }
+        Self {
+            rows: Vec::new(),
+            names: BTreeMap::new(),
+            log: VecDeque::new(),
+            floor: 0,
+            live: 0,
+        }
     }
 }
 
@@ -151,7 +157,12 @@ impl<T: Clone> Table<T> {
         let names = self.names.entry(meta.namespace.clone()).or_default();
         names.insert(meta.name.clone(), number);
         let row = Arc::new(Row { meta, body });
-        self.record(Change { version: row.meta.version, row: row.clone(), before: None, deleted: false });
+        self.record(Change {
+            version: row.meta.version,
+            row: row.clone(),
+            before: None,
+            deleted: false,
+        });
         self.rows.push(Some(row));
         self.live += 1;
         number
@@ -159,7 +170,9 @@ impl<T: Clone> Table<T> {
 
     /// Changes an object and gives it a new version. Nothing happens when it no longer exists.
     pub fn update(&mut self, versions: &mut Versions, number: u32, change: impl FnOnce(&mut Row<T>)) {
-        let Some(slot) = self.rows.get_mut(number as usize) else { return };
+        let Some(slot) = self.rows.get_mut(number as usize) else {
+            return;
+        };
         let Some(row) = slot else { return };
         let before = row.clone();
         let mut after = Row::clone(row);
@@ -167,7 +180,12 @@ impl<T: Clone> Table<T> {
         after.meta.version = versions.next();
         let after = Arc::new(after);
         *row = after.clone();
-        self.record(Change { version: after.meta.version, row: after, before: Some(before), deleted: false });
+        self.record(Change {
+            version: after.meta.version,
+            row: after,
+            before: Some(before),
+            deleted: false,
+        });
     }
 
     /// Removes an object.
@@ -180,7 +198,12 @@ impl<T: Clone> Table<T> {
         let mut last = Row::clone(&before);
         last.meta.version = versions.next();
         let last = Arc::new(last);
-        self.record(Change { version: last.meta.version, row: last.clone(), before: Some(before), deleted: true });
+        self.record(Change {
+            version: last.meta.version,
+            row: last.clone(),
+            before: Some(before),
+            deleted: true,
+        });
         Some(last)
     }
 

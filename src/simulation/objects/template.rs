@@ -115,7 +115,9 @@ impl Effect {
             "NoSchedule" => Ok(Self::NoSchedule),
             "PreferNoSchedule" => Ok(Self::PreferNoSchedule),
             "NoExecute" => Ok(Self::NoExecute),
-            _ => Err(format!("unknown taint effect `{text}`: expected NoSchedule, PreferNoSchedule or NoExecute")),
+            _ => Err(format!(
+                "unknown taint effect `{text}`: expected NoSchedule, PreferNoSchedule or NoExecute"
+            )),
         }
     }
 }
@@ -159,14 +161,23 @@ impl PodTemplate {
     ///
     /// # Errors
     /// Field path and what is wrong with it.
-    pub fn new(labels: Labels, annotations: Labels, spec: &core::PodSpec, written: Value) -> Result<Self, (String, String)> {
+    pub fn new(
+        labels: Labels,
+        annotations: Labels,
+        spec: &core::PodSpec,
+        written: Value,
+    ) -> Result<Self, (String, String)> {
         let mut template = Self {
             spec: Arc::new(written),
             labels: Arc::new(labels),
             annotations: Arc::new(annotations),
             requests: Amount::default(),
             scored: Amount::default(),
-            node_selector: spec.node_selector.as_ref().map(|labels| Selector::labels(labels).0).unwrap_or_default(),
+            node_selector: spec
+                .node_selector
+                .as_ref()
+                .map(|labels| Selector::labels(labels).0)
+                .unwrap_or_default(),
             node_terms: None,
             preferred_node_terms: Vec::new(),
             affinity: Vec::new(),
@@ -184,10 +195,14 @@ impl PodTemplate {
             return Err(("spec.containers".into(), "Required value".into()));
         }
         for (index, container) in spec.containers.iter().enumerate() {
-            template.add(container).map_err(|(field, why)| (format!("spec.containers[{index}].{field}"), why))?;
+            template
+                .add(container)
+                .map_err(|(field, why)| (format!("spec.containers[{index}].{field}"), why))?;
         }
         if let Some(affinity) = &spec.affinity {
-            template.add_affinity(affinity).map_err(|why| ("spec.affinity".to_owned(), why))?;
+            template
+                .add_affinity(affinity)
+                .map_err(|why| ("spec.affinity".to_owned(), why))?;
         }
         Ok(template)
     }
@@ -211,47 +226,91 @@ impl PodTemplate {
                 .transpose()
         };
         let (cpu, memory) = (amount("cpu", quantity::milli)?, amount("memory", quantity::units)?);
-        self.requests = self.requests.plus(Amount { cpu_milli: cpu.unwrap_or(0), memory: memory.unwrap_or(0) });
-        self.scored = self
-            .scored
-            .plus(Amount { cpu_milli: cpu.unwrap_or(SCORED_CPU), memory: memory.unwrap_or(SCORED_MEMORY) });
+        self.requests = self.requests.plus(Amount {
+            cpu_milli: cpu.unwrap_or(0),
+            memory: memory.unwrap_or(0),
+        });
+        self.scored = self.scored.plus(Amount {
+            cpu_milli: cpu.unwrap_or(SCORED_CPU),
+            memory: memory.unwrap_or(SCORED_MEMORY),
+        });
         let mut ports = Vec::new();
         for port in container.ports.iter().flatten() {
             let number = u16::try_from(port.container_port)
                 .ok()
                 .filter(|&number| number > 0)
-                .ok_or_else(|| ("ports.containerPort".to_owned(), "must be between 1 and 65535, inclusive".to_owned()))?;
+                .ok_or_else(|| {
+                    (
+                        "ports.containerPort".to_owned(),
+                        "must be between 1 and 65535, inclusive".to_owned(),
+                    )
+                })?;
             ports.push((port.name.clone(), number));
         }
-        self.containers.push(Container { name: container.name.clone(), image: image.into(), ports });
+        self.containers.push(Container {
+            name: container.name.clone(),
+            image: image.into(),
+            ports,
+        });
         Ok(())
     }
 
     fn add_affinity(&mut self, affinity: &core::Affinity) -> Result<(), String> {
         if let Some(node) = &affinity.node_affinity {
             if let Some(required) = &node.required_during_scheduling_ignored_during_execution {
-                self.node_terms = Some(required.node_selector_terms.iter().map(node_term).collect::<Result<_, _>>()?);
+                self.node_terms = Some(
+                    required
+                        .node_selector_terms
+                        .iter()
+                        .map(node_term)
+                        .collect::<Result<_, _>>()?,
+                );
             }
-            for preferred in node.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
-                self.preferred_node_terms.push((i64::from(preferred.weight), node_term(&preferred.preference)?));
+            for preferred in node
+                .preferred_during_scheduling_ignored_during_execution
+                .iter()
+                .flatten()
+            {
+                self.preferred_node_terms
+                    .push((i64::from(preferred.weight), node_term(&preferred.preference)?));
             }
         }
         if let Some(pods) = &affinity.pod_affinity {
-            for term in pods.required_during_scheduling_ignored_during_execution.iter().flatten() {
+            for term in pods
+                .required_during_scheduling_ignored_during_execution
+                .iter()
+                .flatten()
+            {
                 self.affinity.push(AffinityTerm::new(term)?);
             }
-            for preferred in pods.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
-                self.preferred_affinity
-                    .push((i64::from(preferred.weight), AffinityTerm::new(&preferred.pod_affinity_term)?));
+            for preferred in pods
+                .preferred_during_scheduling_ignored_during_execution
+                .iter()
+                .flatten()
+            {
+                self.preferred_affinity.push((
+                    i64::from(preferred.weight),
+                    AffinityTerm::new(&preferred.pod_affinity_term)?,
+                ));
             }
         }
         if let Some(pods) = &affinity.pod_anti_affinity {
-            for term in pods.required_during_scheduling_ignored_during_execution.iter().flatten() {
+            for term in pods
+                .required_during_scheduling_ignored_during_execution
+                .iter()
+                .flatten()
+            {
                 self.anti_affinity.push(AffinityTerm::new(term)?);
             }
-            for preferred in pods.preferred_during_scheduling_ignored_during_execution.iter().flatten() {
-                self.preferred_affinity
-                    .push((-i64::from(preferred.weight), AffinityTerm::new(&preferred.pod_affinity_term)?));
+            for preferred in pods
+                .preferred_during_scheduling_ignored_during_execution
+                .iter()
+                .flatten()
+            {
+                self.preferred_affinity.push((
+                    -i64::from(preferred.weight),
+                    AffinityTerm::new(&preferred.pod_affinity_term)?,
+                ));
             }
         }
         Ok(())
@@ -278,13 +337,24 @@ impl AffinityTerm {
 fn node_term(term: &core::NodeSelectorTerm) -> Result<Vec<Requirement>, String> {
     let mut all = Vec::new();
     for expression in term.match_expressions.iter().flatten() {
-        all.push(Requirement::new(&expression.key, &expression.operator, &expression.values.clone().unwrap_or_default())?);
+        all.push(Requirement::new(
+            &expression.key,
+            &expression.operator,
+            &expression.values.clone().unwrap_or_default(),
+        )?);
     }
     for field in term.match_fields.iter().flatten() {
         if field.key != "metadata.name" {
-            return Err(format!("matchFields key `{}`: only metadata.name is supported", field.key));
+            return Err(format!(
+                "matchFields key `{}`: only metadata.name is supported",
+                field.key
+            ));
         }
-        all.push(Requirement::new("metadata.name", &field.operator, &field.values.clone().unwrap_or_default())?);
+        all.push(Requirement::new(
+            "metadata.name",
+            &field.operator,
+            &field.values.clone().unwrap_or_default(),
+        )?);
     }
     Ok(all)
 }
@@ -301,7 +371,9 @@ fn tolerations(spec: &core::PodSpec) -> Result<Vec<Toleration>, (String, String)
             key: toleration.key.clone().filter(|key| !key.is_empty()),
             value: (!exists).then(|| toleration.value.clone().unwrap_or_default()),
             effect,
-            lasts: toleration.toleration_seconds.map(|n| Span::secs(u64::try_from(n).unwrap_or(0))),
+            lasts: toleration
+                .toleration_seconds
+                .map(|n| Span::secs(u64::try_from(n).unwrap_or(0))),
         });
     }
     Ok(all)
@@ -312,8 +384,11 @@ fn priority(spec: &core::PodSpec) -> Result<i32, (String, String)> {
         None | Some("") => Ok(spec.priority.unwrap_or(0)),
         Some("system-node-critical") => Ok(NODE_CRITICAL),
         Some("system-cluster-critical") => Ok(CLUSTER_CRITICAL),
-        Some(other) => spec
-            .priority
-            .ok_or_else(|| ("spec.priorityClassName".to_owned(), format!("no PriorityClass with name {other} was found"))),
+        Some(other) => spec.priority.ok_or_else(|| {
+            (
+                "spec.priorityClassName".to_owned(),
+                format!("no PriorityClass with name {other} was found"),
+            )
+        }),
     }
 }

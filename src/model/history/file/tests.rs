@@ -33,9 +33,20 @@ fn what_was_written_reads_the_same_and_twice_gives_the_same_bytes() {
 fn events_and_seconds_are_merged_by_time_with_events_first_and_the_end_last() {
     let text = text(&healthy());
     let kinds: Vec<_> = text.lines().map(|line| line.split('"').nth(3).unwrap()).collect();
-    assert_eq!(kinds[..5], ["header", "event", "event", "event", "second"], "the load starts at second 70, its event comes first");
-    assert_eq!(kinds[kinds.len() - 2..], ["event", "end"], "the observation ends after its last second");
-    let injected = text.lines().position(|line| line.contains("\"event\":\"injected\"")).unwrap();
+    assert_eq!(
+        kinds[..5],
+        ["header", "event", "event", "event", "second"],
+        "the load starts at second 70, its event comes first"
+    );
+    assert_eq!(
+        kinds[kinds.len() - 2..],
+        ["event", "end"],
+        "the observation ends after its last second"
+    );
+    let injected = text
+        .lines()
+        .position(|line| line.contains("\"event\":\"injected\""))
+        .unwrap();
     assert!(text.lines().nth(injected + 1).unwrap().contains("\"s\":100"));
     assert!(text.lines().nth(injected - 2).unwrap().contains("\"s\":99"));
 }
@@ -44,7 +55,10 @@ fn events_and_seconds_are_merged_by_time_with_events_first_and_the_end_last() {
 fn the_fields_of_a_record_may_stand_in_any_order() {
     let text = text(&healthy());
     let moved = |kind: &str, line: &str| match line.strip_prefix(&format!("{{\"record\":\"{kind}\",")) {
-        Some(rest) => format!("{},\"record\":\"{kind}\"}}\n", rest.strip_suffix('}').map(|rest| format!("{{{rest}")).unwrap()),
+        Some(rest) => format!(
+            "{},\"record\":\"{kind}\"}}\n",
+            rest.strip_suffix('}').map(|rest| format!("{{{rest}")).unwrap()
+        ),
         None => format!("{line}\n"),
     };
     for kind in ["event", "second", "end"] {
@@ -72,11 +86,21 @@ fn a_last_line_cut_in_the_middle_is_dropped_but_only_the_last() {
 
 #[test]
 fn a_file_without_a_header_is_no_history() {
-    for no_header in ["", "\n", "[]\n", "{}\n", "{\"record\":\"observed\"}\n", "{\"record\":\"end\",\"t\":1,\"max_lag\":0,\"hops\":0}\n"] {
+    for no_header in [
+        "",
+        "\n",
+        "[]\n",
+        "{}\n",
+        "{\"record\":\"observed\"}\n",
+        "{\"record\":\"end\",\"t\":1,\"max_lag\":0,\"hops\":0}\n",
+    ] {
         assert!(matches!(read(no_header), Err(FileError::NoHeader)), "{no_header}");
     }
     assert!(matches!(read("nonsense"), Err(FileError::NotJson { line: 1, .. })));
-    assert!(matches!(read("{\"record\":\"header\",\"format\":1}\n"), Err(FileError::NotARecord { line: 1, .. })));
+    assert!(matches!(
+        read("{\"record\":\"header\",\"format\":1}\n"),
+        Err(FileError::NotARecord { line: 1, .. })
+    ));
 }
 
 #[test]
@@ -92,17 +116,29 @@ fn another_format_is_refused_before_its_header_is_understood() {
 #[test]
 fn a_line_that_is_no_record_is_named_with_its_cause() {
     let error = read(&with_line(7, "{\"record\":\"second\",\"s\":true}")).unwrap_err();
-    assert_eq!(error.to_string(), "line 7: expected a record: an event, a second or the end");
+    assert_eq!(
+        error.to_string(),
+        "line 7: expected a record: an event, a second or the end"
+    );
     assert!(error.source().unwrap().to_string().contains("boolean `true`"));
-    assert!(matches!(read(&with_line(7, "{\"record\":\"rumour\"}")), Err(FileError::NotARecord { line: 7, .. })));
-    assert!(matches!(read(&with_line(7, "")), Err(FileError::NotJson { line: 7, .. })));
+    assert!(matches!(
+        read(&with_line(7, "{\"record\":\"rumour\"}")),
+        Err(FileError::NotARecord { line: 7, .. })
+    ));
+    assert!(matches!(
+        read(&with_line(7, "")),
+        Err(FileError::NotJson { line: 7, .. })
+    ));
 }
 
 #[test]
 fn a_second_header_is_refused() {
     let text = text(&healthy());
     let header = text.lines().next().unwrap();
-    assert!(matches!(read(&with_line(4, header)), Err(FileError::SecondHeader { line: 4 })));
+    assert!(matches!(
+        read(&with_line(4, header)),
+        Err(FileError::SecondHeader { line: 4 })
+    ));
 }
 
 #[test]
@@ -111,18 +147,31 @@ fn records_of_a_kind_come_in_order() {
     history.events.swap(5, 6);
     let error = read(&text(&history)).unwrap_err();
     assert!(matches!(error, FileError::Order { .. }));
-    assert!(error.to_string().ends_with("expected an event not before the last one at 110000000 us, found one at 101000000 us"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("expected an event not before the last one at 110000000 us, found one at 101000000 us"),
+        "{error}"
+    );
     let mut history = healthy();
     history.seconds.insert(3, second(72, 50));
     let error = read(&text(&history)).unwrap_err();
-    assert!(error.to_string().ends_with("(second 72, journey 0), found second 72, journey 0"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("(second 72, journey 0), found second 72, journey 0"),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_second_may_be_written_after_later_events() {
     let text = text(&healthy());
     let mut lines: Vec<&str> = text.lines().collect();
-    let last_second = lines.iter().rposition(|line| line.contains("\"record\":\"second\"")).unwrap();
+    let last_second = lines
+        .iter()
+        .rposition(|line| line.contains("\"record\":\"second\""))
+        .unwrap();
     lines.swap(last_second, last_second + 1);
     assert_eq!(read(&(lines.join("\n") + "\n")).unwrap(), healthy());
 }
@@ -131,7 +180,10 @@ fn a_second_may_be_written_after_later_events() {
 fn nothing_may_follow_the_end() {
     let lines = text(&healthy()).lines().count();
     let error = read(&(text(&healthy()) + "\n")).unwrap_err();
-    assert!(matches!(error, FileError::Trailing { line, end } if line == lines + 1 && end == lines), "{error}");
+    assert!(
+        matches!(error, FileError::Trailing { line, end } if line == lines + 1 && end == lines),
+        "{error}"
+    );
 }
 
 #[test]
@@ -157,7 +209,11 @@ fn what() -> impl Strategy<Value = What> {
         (name, name).prop_map(|(fault, pod)| What::Injected {
             fault,
             nodes: vec![pod.clone()],
-            pods: vec![Victim { pod, app: String::new(), node: "n".into() }]
+            pods: vec![Victim {
+                pod,
+                app: String::new(),
+                node: "n".into()
+            }]
         }),
     ]
 }
@@ -165,9 +221,23 @@ fn what() -> impl Strategy<Value = What> {
 fn any_second() -> impl Strategy<Value = Second> {
     let kind = prop_oneof![Just(FailureKind::Dns), any::<u16>().prop_map(FailureKind::Status)];
     let failure = (any::<u32>(), kind, any::<u32>(), any::<u64>());
-    let failures = proptest::collection::vec(failure.prop_map(|(step, kind, count, first)| Failure { step, kind, count, first }), 0..3);
-    (any::<u32>(), any::<u32>(), 0..3_u32, proptest::collection::vec((0..68_u16, any::<u32>()), 0..4), failures).prop_map(
-        |(planned, good, anomalies, latency, failures)| Second {
+    let failures = proptest::collection::vec(
+        failure.prop_map(|(step, kind, count, first)| Failure {
+            step,
+            kind,
+            count,
+            first,
+        }),
+        0..3,
+    );
+    (
+        any::<u32>(),
+        any::<u32>(),
+        0..3_u32,
+        proptest::collection::vec((0..68_u16, any::<u32>()), 0..4),
+        failures,
+    )
+        .prop_map(|(planned, good, anomalies, latency, failures)| Second {
             planned,
             good,
             slots: "3g".into(),
@@ -175,8 +245,7 @@ fn any_second() -> impl Strategy<Value = Second> {
             anomalies,
             failures,
             ..Second::default()
-        },
-    )
+        })
 }
 
 proptest! {
@@ -201,12 +270,27 @@ proptest! {
 fn usual() -> History {
     let mut history = healthy();
     history.header.journeys.push(history.header.journeys[0].clone());
-    history.seconds = (0..600).flat_map(|s| [0, 1].map(|journey| Second { journey, ..second(s, 50) })).collect();
+    history.seconds = (0..600)
+        .flat_map(|s| {
+            [0, 1].map(|journey| Second {
+                journey,
+                ..second(s, 50)
+            })
+        })
+        .collect();
     let name = |n: u64| format!("front-end-6d5f9b7c4d-{n:05}");
     for n in 0..600 {
-        history.add(at(n), What::PodReady { pod: name(n), app: "front-end".into() });
+        history.add(
+            at(n),
+            What::PodReady {
+                pod: name(n),
+                app: "front-end".into(),
+            },
+        );
     }
-    history.forget(|what| matches!(what, What::Observed)).add(at(600), What::Observed);
+    history
+        .forget(|what| matches!(what, What::Observed))
+        .add(at(600), What::Observed);
     history
 }
 
@@ -221,6 +305,13 @@ fn the_time_a_usual_history_takes() {
         println!("{what}: {:?} for {} bytes", start.elapsed() / 20, bytes.len());
     };
     time("written", &|| assert_eq!(history.to_bytes().len(), bytes.len()));
-    time("read", &|| assert_eq!(History::from_bytes(&bytes).unwrap().seconds.len(), history.seconds.len()));
-    time("analysed", &|| assert_eq!(crate::analysis::analyse(&history).journeys.len(), 2));
+    time("read", &|| {
+        assert_eq!(
+            History::from_bytes(&bytes).unwrap().seconds.len(),
+            history.seconds.len()
+        )
+    });
+    time("analysed", &|| {
+        assert_eq!(crate::analysis::analyse(&history).journeys.len(), 2)
+    });
 }

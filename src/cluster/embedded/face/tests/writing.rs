@@ -340,7 +340,7 @@ async fn a_dry_run_changes_nothing() {
 async fn a_body_must_fit_its_path(#[case] body: Value, #[case] message: &str) {
     let fixture = Fixture::new().await;
     let mut whole = json!({"metadata": {"name": "settings"}});
-    super::super::writing::merge(&mut whole, &body);
+    crate::simulation::api::merge(&mut whole, &body);
     let refused = raw::send(
         &fixture,
         "POST",
