@@ -1,0 +1,83 @@
+//! How long the simulation takes, on one core.
+//!
+//! `just bench`, or `cargo bench --bench experiment`.
+//!
+//! * `ha experiment`: the highly available shop loses 40 % of its nodes, ten minutes, 20 checkouts a second (180 requests a
+//!   second from outside), every slot simulated and recorded, the history as bytes. The deployment before it is not counted.
+//!   The throughput that criterion prints is request hops: requests from outside and between services, and name look-ups.
+//! * `seed of the story`: one seed of the workshop's story on the bare simulation: base deployed and struck, the highly available
+//!   manifest rolled out over it, struck again.
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use steadfast::app::manifest::Manifest;
+use steadfast::model::experiment::{Claim, Hypothesis, Plan};
+use steadfast::model::journey::Journey;
+use steadfast::model::profile::Profile;
+use steadfast::survey::Stage;
+use steadfast::{NodeFailure, SockShop, Units as _, Verdict, sockshop};
+
+fn plan(journey: &str) -> Plan {
+    Plan {
+        name: "terminate-eks-nodes".to_owned(),
+        hypotheses: vec![Hypothesis {
+            journey: journey.to_owned(),
+            claim: Claim::RecoversWithin { within: 60.secs(), at_least_ppm: 990_000 },
+        }],
+        fault: NodeFailure::terminate().percent(40),
+        observe: 10.mins(),
+        expected: Verdict::Held,
+    }
+}
+
+fn journeys(names: &[&str], rate: Option<u32>) -> Vec<(String, Journey)> {
+    let model = SockShop::model().unwrap();
+    names
+        .iter()
+        .map(|&name| {
+            let mut journey = model.journeys[name].clone();
+            journey.rate = rate.unwrap_or(journey.rate);
+            (name.to_owned(), journey)
+        })
+        .collect()
+}
+
+fn ha_experiment(criterion: &mut Criterion) {
+    let profile = Arc::new(Profile::built_in("eks-workshop").unwrap());
+    let manifest = Manifest::parse(sockshop::HA, "sockshop-demo-ha").unwrap();
+    let (model, journeys, plan) = (SockShop::model().unwrap(), journeys(&["checkout"], Some(20)), plan("checkout"));
+    let mut stage = Stage::new(profile, 0);
+    stage.deploy("sockshop-demo-ha", &manifest, &model).unwrap();
+    let run = |mut stage: Stage| stage.run(&plan, "sockshop-demo-ha", "sockshop", &journeys).unwrap();
+    let hops = run(stage.clone()).end.unwrap().hops;
+    let mut group = criterion.benchmark_group("embedded");
+    group.sample_size(20).throughput(Throughput::Elements(hops));
+    group.bench_function("ha experiment", |bench| {
+        bench.iter_batched(|| stage.clone(), |stage| run(stage).to_bytes(), BatchSize::LargeInput);
+    });
+    group.finish();
+}
+
+fn seed_of_the_story(criterion: &mut Criterion) {
+    let profile = Arc::new(Profile::built_in("eks-workshop").unwrap());
+    let base = Manifest::parse(sockshop::BASE, "sockshop-demo").unwrap();
+    let ha = Manifest::parse(sockshop::HA, "sockshop-demo-ha").unwrap();
+    let (model, journeys, plan) = (SockShop::model().unwrap(), journeys(&["browse", "checkout"], None), plan("checkout"));
+    let mut group = criterion.benchmark_group("embedded");
+    group.sample_size(20);
+    group.bench_function("seed of the story", |bench| {
+        bench.iter(|| {
+            let mut stage = Stage::new(profile.clone(), 0);
+            stage.deploy("sockshop-demo", &base, &model).unwrap();
+            let before = stage.run(&plan, "sockshop-demo", "sockshop", &journeys).unwrap();
+            stage.deploy("sockshop-demo-ha", &ha, &model).unwrap();
+            (before, stage.run(&plan, "sockshop-demo-ha", "sockshop", &journeys).unwrap())
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, ha_experiment, seed_of_the_story);
+criterion_main!(benches);
