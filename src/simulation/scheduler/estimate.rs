@@ -25,7 +25,7 @@ struct Packing<'a> {
     daemons: Vec<Booked>,
     /// The new nodes: slot, made-up machine, and whether it has got a pending pod.
     nodes: Vec<(u32, MachineId, bool)>,
-    /// Where the search among them goes on (simulator predicate checker `FitsAnyNodeMatching`, lastIndex).
+    /// Where the search among them goes on (simulator predicate checker `FitsAnyNodeMatching`, `lastIndex`).
     next: usize,
     seated: Vec<(u32, Booked)>,
     scheduled: Vec<usize>,
@@ -35,7 +35,7 @@ struct Packing<'a> {
 impl Scheduler {
     /// How many nodes like `node` the pending pods (namespace and template) need, at most so many, each with its
     /// DaemonSets' pods: first-fit decreasing
-    /// (cluster-autoscaler/estimator/binpacking_estimator.go, decreasing_pod_orderer.go). Pods that do not even fit an
+    /// (`cluster-autoscaler/estimator/binpacking_estimator.go`, `decreasing_pod_orderer.go`). Pods that do not even fit an
     /// empty one are left out. Pods that share namespace and template are one equivalence group.
     ///
     /// The scheduler is unchanged afterwards.
@@ -218,7 +218,7 @@ impl Scheduler {
     }
 }
 
-/// Equivalence groups, the largest requests first, else in their order (decreasing_pod_orderer.go `calculatePodScore`).
+/// Equivalence groups, the largest requests first, else in their order (`decreasing_pod_orderer.go` `calculatePodScore`).
 fn groups(pending: &[(Arc<str>, Arc<PodTemplate>)], allocatable: Amount) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (index, (namespace, template)) in pending.iter().enumerate() {

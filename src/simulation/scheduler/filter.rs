@@ -1,5 +1,5 @@
 //! Whether a pod fits a node, in the order of the default plugins
-//! (pkg/scheduler/apis/config/v1/default_plugins.go); the first that objects speaks.
+//! (`pkg/scheduler/apis/config/v1/default_plugins.go`); the first that objects speaks.
 
 use super::Scheduler;
 use super::node::Room;
@@ -71,7 +71,8 @@ impl Scheduler {
                     .iter()
                     .all(|&term| self.classes.term(term).present.total() == 0)
             };
-            if !found && !(class.seeks_itself && nobody()) {
+            let first = || class.seeks_itself && nobody();
+            if !found && !first() {
                 return Verdict::unresolvable(Reason::Affinity);
             }
         }

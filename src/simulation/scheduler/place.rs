@@ -1,4 +1,4 @@
-//! The scheduling cycle of one pod (pkg/scheduler/schedule_one.go `schedulePod`).
+//! The scheduling cycle of one pod (`pkg/scheduler/schedule_one.go` `schedulePod`).
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::model::random::Stream;
 use crate::simulation::fabric::{MachineId, PodId};
 use crate::simulation::objects::template::PodTemplate;
 
-/// Source: schedule_one.go `minFeasibleNodesToFind`.
+/// Source: `schedule_one.go` `minFeasibleNodesToFind`.
 const ENOUGH: usize = 100;
-/// Source: schedule_one.go `minFeasibleNodesPercentageToFind`.
+/// Source: `schedule_one.go` `minFeasibleNodesPercentageToFind`.
 const LEAST_PERCENT: usize = 5;
-/// Source: schedule_one.go `ErrNoNodesAvailable`.
+/// Source: `schedule_one.go` `ErrNoNodesAvailable`.
 const NO_NODES: &str = "no nodes available to schedule pods";
 
-/// After how many feasible nodes the search ends (schedule_one.go `numFeasibleNodesToFind`).
+/// After how many feasible nodes the search ends (`schedule_one.go` `numFeasibleNodesToFind`).
 pub(super) fn feasible_nodes_to_find(all: usize) -> usize {
     if all < ENOUGH {
         return all;
@@ -79,7 +79,7 @@ impl Scheduler {
     }
 
     /// Whether a DaemonSet's pod fits its node: as [`Self::place`] of a pod whose node affinity names that node alone
-    /// (pkg/controller/daemon/util/daemonset_util.go `ReplaceDaemonSetPodNodeNameNodeAffinity`), so that all its pods
+    /// (`pkg/controller/daemon/util/daemonset_util.go` `ReplaceDaemonSetPodNodeNameNodeAffinity`), so that all its pods
     /// can share one template.
     ///
     /// # Errors
@@ -212,7 +212,7 @@ impl Scheduler {
     }
 }
 
-/// One of the best, each equally likely (schedule_one.go `nodeScoreHeap`: the highest random number among equals).
+/// One of the best, each equally likely (`schedule_one.go` `nodeScoreHeap`: the highest random number among equals).
 fn select(nodes: &[u32], scores: &[i64], rng: &mut Stream) -> u32 {
     let best = scores.iter().copied().max().unwrap_or(0);
     let ties = || {

@@ -1,5 +1,5 @@
 //! How good the nodes are that a pod fits, with the weights of the default profile
-//! (pkg/scheduler/apis/config/v1/default_plugins.go).
+//! (`pkg/scheduler/apis/config/v1/default_plugins.go`).
 
 use super::node::Room;
 use super::query::Query;
@@ -68,22 +68,22 @@ impl Scheduler {
         nodes.iter().map(score).collect()
     }
 
-    /// Fewer `PreferNoSchedule` taints that it does not tolerate (plugins/tainttoleration/taint_toleration.go `Score`).
+    /// Fewer `PreferNoSchedule` taints that it does not tolerate (`plugins/tainttoleration/taint_toleration.go` `Score`).
     fn taint_toleration(&self, query: &Query<'_>, nodes: &[u32]) -> Vec<i64> {
         let per_set: Vec<i64> = self
             .nodes
             .taint_sets()
             .iter()
             .map(|set| {
-                let soft = set.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
-                soft.filter(|taint| {
-                    !query
+                let tolerated = |taint| {
+                    query
                         .template
                         .tolerations
                         .iter()
                         .any(|toleration| toleration.tolerates(taint))
-                })
-                .count() as i64
+                };
+                let soft = set.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
+                soft.map(|taint| i64::from(!tolerated(taint))).sum()
             })
             .collect();
         let mut scores: Vec<i64> = nodes
@@ -94,7 +94,7 @@ impl Scheduler {
         scores
     }
 
-    /// The weights of the preferred node affinity that holds (plugins/nodeaffinity/node_affinity.go `Score`).
+    /// The weights of the preferred node affinity that holds (`plugins/nodeaffinity/node_affinity.go` `Score`).
     fn node_affinity(&self, query: &Query<'_>, nodes: &[u32]) -> Option<Vec<i64>> {
         let preferred = &query.template.preferred_node_terms;
         if preferred.is_empty() {
@@ -135,7 +135,7 @@ impl Scheduler {
     }
 }
 
-/// Against the highest (plugins/helper/normalize_score.go `DefaultNormalizeScore`).
+/// Against the highest (`plugins/helper/normalize_score.go` `DefaultNormalizeScore`).
 fn normalize(scores: &mut [i64], reverse: bool) {
     let most = scores.iter().copied().max().unwrap_or(0);
     for score in scores {
@@ -157,7 +157,7 @@ fn normalize_range(scores: &mut [i64]) {
     }
 }
 
-/// What is left free, CPU and memory alike (plugins/noderesources/least_allocated.go `leastResourceScorer`).
+/// What is left free, CPU and memory alike (`plugins/noderesources/least_allocated.go` `leastResourceScorer`).
 pub(super) fn least_allocated(query: &Query<'_>, room: &Room) -> i64 {
     let wanted = query.template.scored;
     let (mut sum, mut resources) = (0, 0);
@@ -170,14 +170,14 @@ pub(super) fn least_allocated(query: &Query<'_>, room: &Room) -> i64 {
             sum += if used > all {
                 0
             } else {
-                (all - used) * MOST as u64 / all
+                (all - used) * MOST.cast_unsigned() / all
             };
         }
     }
-    if resources == 0 { 0 } else { (sum / resources) as i64 }
+    sum.checked_div(resources).map_or(0, u64::cast_signed)
 }
 
-/// Whether the pod brings CPU and memory into balance (plugins/noderesources/balanced_allocation.go `balancedResourceScorer`).
+/// Whether the pod brings CPU and memory into balance (`plugins/noderesources/balanced_allocation.go` `balancedResourceScorer`).
 pub(super) fn balanced_allocation(query: &Query<'_>, room: &Room) -> i64 {
     let before = balance(room.requested.cpu_milli, room.requested.memory, room);
     let after = balance(
@@ -204,5 +204,5 @@ fn balance(cpu: u64, memory: u64, room: &Room) -> i64 {
         (Ok(lost), Ok(whole)) => lost.div_ceil(whole),
         _ => lost.div_ceil(whole) as u64,
     };
-    MOST - lost as i64
+    MOST - lost.cast_signed()
 }

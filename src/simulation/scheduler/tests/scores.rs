@@ -20,7 +20,7 @@ fn choices(bench: &mut Bench, wanted: Value) -> Vec<u32> {
     all
 }
 
-/// plugins/tainttoleration/taint_toleration.go `Score`.
+/// `plugins/tainttoleration/taint_toleration.go` `Score`.
 #[test]
 fn untolerated_soft_taints_repel() {
     let mut bench = Bench::new([node(0).taint("k", Effect::PreferNoSchedule), node(1)]);
@@ -29,7 +29,7 @@ fn untolerated_soft_taints_repel() {
     assert_eq!(choices(&mut bench, tolerant), [0, 1]);
 }
 
-/// plugins/nodeaffinity/node_affinity.go `Score`: the sum of the weights counts.
+/// `plugins/nodeaffinity/node_affinity.go` `Score`: the sum of the weights counts.
 #[test]
 fn preferred_node_affinity_attracts_by_weight() {
     let mut bench = Bench::new([node(0).label("disk", "ssd"), node(1).label("gpu", "yes"), node(2)]);
@@ -46,7 +46,7 @@ fn preferred_node_affinity_attracts_by_weight() {
     );
 }
 
-/// plugins/noderesources/least_allocated.go `leastRequestedScore`, with its test's figures:
+/// `plugins/noderesources/least_allocated.go` `leastRequestedScore`, with its test's figures:
 /// 4000m and 10000 bytes, 3000m and 5000 bytes wanted: (25 + 50) / 2 = 37.
 #[test]
 fn free_resources_score() {
@@ -64,7 +64,7 @@ fn free_resources_score() {
     assert_eq!(least_allocated(&query, &room(0, 10_000)), 50);
 }
 
-/// The same as a whole, with the requests that scoring assumes (pkg/scheduler/util/pod_resources.go).
+/// The same as a whole, with the requests that scoring assumes (`pkg/scheduler/util/pod_resources.go`).
 #[test]
 fn emptier_nodes_attract() {
     let mut bench = Bench::new([node(0), node(1), node(2)]);
@@ -75,7 +75,7 @@ fn emptier_nodes_attract() {
     assert_eq!(choices(&mut bench, json!({})), [0]);
 }
 
-/// plugins/noderesources/balanced_allocation.go `balancedResourceScorer`: 75 when nothing changes, up to 100 when the
+/// `plugins/noderesources/balanced_allocation.go` `balancedResourceScorer`: 75 when nothing changes, up to 100 when the
 /// balance improves, down to 50 when it worsens.
 #[rstest]
 #[case::keeps((0, 0), ("1", "1Gi"), 75)]
@@ -186,7 +186,7 @@ fn leaving_pods_do_not_count_for_spreading() {
     assert_eq!(bench.find(&replica), Ok(0));
 }
 
-/// schedule_one.go `nodeScoreHeap`: equals are chosen at random.
+/// `schedule_one.go` `nodeScoreHeap`: equals are chosen at random.
 #[test]
 fn equals_are_chosen_evenly() {
     let mut bench = Bench::new((0..3).map(node));
@@ -197,7 +197,7 @@ fn equals_are_chosen_evenly() {
     assert!(times.iter().all(|times| (850..1_150).contains(times)), "{times:?}");
 }
 
-/// schedule_one.go `numFeasibleNodesToFind`, the cases of schedule_one_test.go `Test_numFeasibleNodesToFind`.
+/// `schedule_one.go` `numFeasibleNodesToFind`, the cases of `schedule_one_test.go` `Test_numFeasibleNodesToFind`.
 #[rstest]
 #[case(10, 10)]
 #[case(99, 99)]
@@ -209,8 +209,8 @@ fn enough_feasible_nodes(#[case] all: usize, #[case] expected: usize) {
     assert_eq!(feasible_nodes_to_find(all), expected);
 }
 
-/// schedule_one.go `nextStartNodeIndex`: "all the nodes have a chance to be searched";
-/// backend/cache/node_tree.go `list`: zone by zone in turn.
+/// `schedule_one.go` `nextStartNodeIndex`: "all the nodes have a chance to be searched";
+/// `backend/cache/node_tree.go` `list`: zone by zone in turn.
 #[test]
 fn the_search_goes_on_where_it_ended() {
     let zones = ["a", "b", "c"];
