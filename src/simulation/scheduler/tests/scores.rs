@@ -7,6 +7,7 @@ use super::super::place::feasible_nodes_to_find;
 use super::super::score::{balanced_allocation, least_allocated};
 use super::super::{Leaving, NodeInfo};
 use super::build::{Bench, GIB, names, node, pod, pod_with, requests};
+use crate::simulation::fabric::MachineId;
 use crate::simulation::objects::quantity::Amount;
 use crate::simulation::objects::template::Effect;
 
@@ -155,6 +156,28 @@ fn replicas_spread_over_zones() {
     for _ in 0..10 {
         assert_ne!(bench.find(&replica), Ok(0));
     }
+}
+
+/// plugins/podtopologyspread/common.go `matchNodeInclusionPolicies`, `NodeAffinityPolicy` Honor: pods on nodes that the
+/// pod does not select do not make a zone fuller.
+#[test]
+fn only_selected_nodes_count_for_spreading_over_zones() {
+    let ssd = |n, zone| node(n).zone(zone).label("disk", "ssd");
+    let mut bench = Bench::new([ssd(0, "a"), node(1).zone("a"), ssd(2, "b")]);
+    let replica = pod("a", json!({}));
+    for _ in 0..5 {
+        bench.put(&replica, 1);
+    }
+    bench.put(&pod("other", json!({})), 2);
+    assert_eq!(
+        bench.find(&pod("a", json!({"nodeSelector": {"disk": "ssd"}}))),
+        Ok(0),
+        "zone a looks empty"
+    );
+    // A selector that selects every node sees them.
+    bench.scheduler.remove_node(MachineId(1));
+    bench.scheduler.add_node(ssd(1, "a"));
+    assert_eq!(bench.find(&pod("a", json!({"nodeSelector": {"disk": "ssd"}}))), Ok(2));
 }
 
 /// plugins/helper/spread.go `DefaultSelector`: other workloads, namespaces and revisions do not count.
