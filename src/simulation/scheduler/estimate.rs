@@ -107,7 +107,8 @@ impl Scheduler {
         for (_, booked) in &moving {
             let namespace = Arc::clone(&self.classes.class(booked.class).namespace);
             let query = self.query(None, &namespace, &booked.template);
-            let fits = |&at: &usize| order[at] != from && self.filter(&query, order[at]).fits();
+            let bans = self.bans(&query);
+            let fits = |&at: &usize| order[at] != from && self.filter_with(&query, order[at], &bans).fits();
             let Some(at) = (next..order.len()).chain(0..next).find(fits) else {
                 break;
             };

@@ -132,24 +132,14 @@ impl Scheduler {
     /// Feasible nodes, until there are enough, and the verdicts on the others seen (`findNodesThatPassFilters`).
     fn search(&mut self, query: &Query<'_>, nodes: &[u32], all: usize) -> (Vec<u32>, Vec<(u32, Verdict)>) {
         let enough = feasible_nodes_to_find(nodes.len());
-        let mut feasible = Vec::with_capacity(enough);
-        let mut verdicts = Vec::new();
         let from = if nodes.is_empty() { 0 } else { self.start % nodes.len() };
-        for &slot in nodes[from..].iter().chain(&nodes[..from]) {
-            let verdict = if query.nominees.is_empty() {
-                self.filter(query, slot)
-            } else {
-                self.judge(query, slot)
-            };
-            if !verdict.fits() {
-                verdicts.push((slot, verdict));
-                continue;
-            }
-            feasible.push(slot);
-            if feasible.len() == enough {
-                break;
-            }
-        }
+        let slots = nodes[from..].iter().chain(&nodes[..from]).copied();
+        let (feasible, verdicts) = if query.nominees.is_empty() {
+            let bans = self.bans(query);
+            gather(slots.map(|slot| (slot, self.filter_with(query, slot, &bans))), enough)
+        } else {
+            gather(slots.map(|slot| (slot, self.judge(query, slot))), enough)
+        };
         self.start = (self.start + feasible.len() + verdicts.len()) % all;
         (feasible, verdicts)
     }
@@ -210,6 +200,23 @@ impl Scheduler {
         }
         self.preemption(pod, &query, &verdicts, rng).ok()
     }
+}
+
+/// The first `enough` that fit, and the others before them.
+fn gather(nodes: impl Iterator<Item = (u32, Verdict)>, enough: usize) -> (Vec<u32>, Vec<(u32, Verdict)>) {
+    let mut feasible = Vec::with_capacity(enough);
+    let mut verdicts = Vec::new();
+    for (slot, verdict) in nodes {
+        if !verdict.fits() {
+            verdicts.push((slot, verdict));
+            continue;
+        }
+        feasible.push(slot);
+        if feasible.len() == enough {
+            break;
+        }
+    }
+    (feasible, verdicts)
 }
 
 /// One of the best, each equally likely (`schedule_one.go` `nodeScoreHeap`: the highest random number among equals).

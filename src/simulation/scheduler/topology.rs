@@ -83,6 +83,11 @@ impl Topologies {
             .unwrap_or(NOWHERE)
     }
 
+    /// The domains by slot; `None` for [`NODE`], where they are the slots.
+    pub(super) fn column(&self, key: Key) -> Option<&[u32]> {
+        (key != NODE).then(|| self.0[key.0 as usize].domains.as_slice())
+    }
+
     /// One more than the largest domain of a key but [`NODE`].
     pub(super) fn domains(&self, key: Key) -> usize {
         self.0[key.0 as usize].values.len()
