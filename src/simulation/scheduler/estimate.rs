@@ -66,9 +66,7 @@ impl Scheduler {
             at_most,
         };
         for group in groups(pending, node.allocatable) {
-            if self.fits_new(&packing, &pending[group[0]]) {
-                self.pack(&mut packing, pending, &group);
-            }
+            self.pack(&mut packing, pending, &group);
         }
         for (slot, booked) in packing.seated.iter().rev() {
             self.count(*slot, booked, -1);
@@ -129,15 +127,6 @@ impl Scheduler {
 }
 
 impl Scheduler {
-    /// Whether a pod fits a new node as the first (core/scaleup/orchestrator/orchestrator.go `SchedulablePodGroups`).
-    fn fits_new(&mut self, packing: &Packing<'_>, (namespace, template): &(Arc<str>, Arc<PodTemplate>)) -> bool {
-        let (slot, machine) = self.add_hypothetical(packing);
-        let query = self.query(None, namespace, template);
-        let fits = self.filter(&query, slot).fits();
-        self.remove_hypothetical(packing, slot, machine);
-        fits
-    }
-
     fn add_hypothetical(&mut self, packing: &Packing<'_>) -> (u32, MachineId) {
         // A number that the caller's own hypothetical nodes have not taken.
         let taken = packing.nodes.len() as u32;
@@ -202,6 +191,7 @@ impl Scheduler {
                 // The new node may have brought a new set of taints.
                 query = self.query(None, namespace, template);
                 if !self.filter(&query, slot).fits() {
+                    // It stays, empty, for the groups that follow.
                     return;
                 }
                 self.seat(packing, packing.nodes.len() - 1, index, &booked);

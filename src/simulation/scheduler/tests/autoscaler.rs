@@ -171,7 +171,8 @@ fn an_estimate_leaves_the_nodes_that_are_there_alone() {
     assert!(there.iter().all(|&on| on > u32::MAX - 3), "{there:?}");
 }
 
-/// orchestrator.go `SchedulablePodGroups`: a group that fits no new node is left out, whatever its place in the order.
+/// `binpacking_estimator.go` `tryToScheduleOnNewNodes`: a group that fits no new node is left out, whatever its place in
+/// the order, and costs no node.
 #[test]
 fn pods_that_fit_no_new_node_are_left_out() {
     let mut pending = times(&wants("3", "1Mi"), 2);
