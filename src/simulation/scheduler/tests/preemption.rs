@@ -36,6 +36,9 @@ fn only_lower_priority_is_preempted() {
         ),
         None
     );
+    // Somebody of lower priority elsewhere does not make an equal a victim.
+    let bound = pod("a", json!({"priority": 10, "nodeName": "n0"}));
+    assert_eq!(preempt(&mut bench, &bound), None);
     let expected = Preemption {
         machine: MachineId(1),
         victims: vec![victim],
