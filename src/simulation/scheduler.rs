@@ -1,7 +1,7 @@
 //! The scheduler: which node a pod goes to, why none, whom it may push out, and what the autoscaler asks of it.
 //!
 //! A pure cache and algorithm after kube-scheduler 1.36 with its default profile
-//! (pkg/scheduler/apis/config/v1/default_plugins.go). The queue, its back-offs and the binding are the caller's.
+//! (`pkg/scheduler/apis/config/v1/default_plugins.go`). The queue, its back-offs and the binding are the caller's.
 //! Pods are counted, not walked: every namespace-and-labels is interned as a class, every affinity term keeps how
 //! many pods match it in each topology domain, so a placement costs a few array reads per node looked at.
 
@@ -107,7 +107,7 @@ pub struct Scheduler {
     nominated: BTreeMap<PodId, Booked>,
     /// How many booked pods have each priority.
     priorities: BTreeMap<i32, u32>,
-    /// Where the next search for nodes starts (pkg/scheduler/schedule_one.go `nextStartNodeIndex`).
+    /// Where the next search for nodes starts (`pkg/scheduler/schedule_one.go` `nextStartNodeIndex`).
     start: usize,
 }
 

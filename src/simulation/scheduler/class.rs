@@ -20,7 +20,7 @@ pub(super) struct ClassId(u32);
 pub(super) struct TermId(u32);
 
 /// How much a pod whose required affinity an incoming pod matches attracts it.
-/// Source: pkg/scheduler/apis/config/v1/defaults.go `SetDefaults_InterPodAffinityArgs`, HardPodAffinityWeight.
+/// Source: pkg/scheduler/apis/config/v1/defaults.go `SetDefaults_InterPodAffinityArgs`, `HardPodAffinityWeight`.
 const REQUIRED_WEIGHT: i32 = 1;
 
 /// Pods with the same namespace, labels and affinity.
@@ -75,7 +75,7 @@ pub(super) struct Term {
 /// All classes and terms.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Classes {
-    classes: Vec<Class>,
+    all: Vec<Class>,
     terms: Vec<Term>,
     index: Arc<Index>,
 }
@@ -107,7 +107,7 @@ impl Term {
 impl Classes {
     #[inline]
     pub(super) fn class(&self, class: ClassId) -> &Class {
-        &self.classes[class.0 as usize]
+        &self.all[class.0 as usize]
     }
 
     #[inline]
@@ -150,8 +150,8 @@ impl Classes {
 
     /// Counts a pod of this class on a node, or takes it out.
     pub(super) fn count(&mut self, class: ClassId, slot: u32, topologies: &Topologies, live: bool, sign: i32) {
-        let Self { classes, terms, .. } = self;
-        let class = &mut classes[class.0 as usize];
+        let Self { all, terms, .. } = self;
+        let class = &mut all[class.0 as usize];
         class.pods = class.pods.saturating_add_signed(sign);
         for &term in &class.matched {
             let term = &mut terms[term.0 as usize];
@@ -204,7 +204,7 @@ impl Scheduler {
                 namespaces: vec![namespace.to_string()],
                 selector: Selector::labels(&template.labels),
             };
-            let per_node = self.intern(&[matcher.clone()], NODE, true);
+            let per_node = self.intern(std::slice::from_ref(&matcher), NODE, true);
             class.spread = Some((per_node, self.intern(&[matcher], ZONE, true)));
         }
         for term in &template.affinity {
@@ -228,13 +228,13 @@ impl Scheduler {
             class.attracts.push((weight, id));
             self.term_mut(id).attracts.get_or_insert_default();
         }
-        let id = ClassId(self.classes.classes.len() as u32);
+        let id = ClassId(self.classes.all.len() as u32);
         for (index, term) in self.classes.terms.iter().enumerate() {
             if term.matches(namespace, &template.labels) {
                 class.matched.push(TermId(index as u32));
             }
         }
-        self.classes.classes.push(class);
+        self.classes.all.push(class);
         let by_labels = Arc::make_mut(&mut self.classes.index)
             .entry(Arc::clone(namespace))
             .or_default();
@@ -265,19 +265,19 @@ impl Scheduler {
             repels: None,
             attracts: None,
         };
-        let mut matched = Vec::with_capacity(self.classes.classes.len());
+        let mut by_class = Vec::with_capacity(self.classes.all.len());
         let mut populated = false;
-        for class in &mut self.classes.classes {
-            let matches = term.matches(&class.namespace, &class.template.labels);
-            matched.push(matches);
-            if matches {
+        for class in &mut self.classes.all {
+            let same = term.matches(&class.namespace, &class.template.labels);
+            by_class.push(same);
+            if same {
                 class.matched.push(id);
                 populated |= class.pods > 0;
             }
         }
         if populated {
             for booked in self.pods.values() {
-                if matched[booked.class.0 as usize]
+                if by_class[booked.class.0 as usize]
                     && (booked.leaving.is_none() || !live_only)
                     && let Some(slot) = self.nodes.slot(booked.machine)
                 {

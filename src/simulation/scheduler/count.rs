@@ -16,6 +16,11 @@ impl Counts {
         self.by_domain.get(domain as usize).copied().unwrap_or(0)
     }
 
+    /// By domain; those beyond the end are 0.
+    pub(super) fn all(&self) -> &[i32] {
+        &self.by_domain
+    }
+
     /// The sum over all domains.
     #[inline]
     pub(super) const fn total(&self) -> i64 {

@@ -25,7 +25,7 @@ struct Packing<'a> {
     daemons: Vec<Booked>,
     /// The new nodes: slot, made-up machine, and whether it has got a pending pod.
     nodes: Vec<(u32, MachineId, bool)>,
-    /// Where the search among them goes on (simulator predicate checker `FitsAnyNodeMatching`, lastIndex).
+    /// Where the search among them goes on (simulator predicate checker `FitsAnyNodeMatching`, `lastIndex`).
     next: usize,
     seated: Vec<(u32, Booked)>,
     scheduled: Vec<usize>,
@@ -35,7 +35,7 @@ struct Packing<'a> {
 impl Scheduler {
     /// How many nodes like `node` the pending pods (namespace and template) need, at most so many, each with its
     /// DaemonSets' pods: first-fit decreasing
-    /// (cluster-autoscaler/estimator/binpacking_estimator.go, decreasing_pod_orderer.go). Pods that do not even fit an
+    /// (`cluster-autoscaler/estimator/binpacking_estimator.go`, `decreasing_pod_orderer.go`). Pods that do not even fit an
     /// empty one are left out. Pods that share namespace and template are one equivalence group.
     ///
     /// The scheduler is unchanged afterwards.
@@ -66,9 +66,7 @@ impl Scheduler {
             at_most,
         };
         for group in groups(pending, node.allocatable) {
-            if self.fits_new(&packing, &pending[group[0]]) {
-                self.pack(&mut packing, pending, &group);
-            }
+            self.pack(&mut packing, pending, &group);
         }
         for (slot, booked) in packing.seated.iter().rev() {
             self.count(*slot, booked, -1);
@@ -107,7 +105,8 @@ impl Scheduler {
         for (_, booked) in &moving {
             let namespace = Arc::clone(&self.classes.class(booked.class).namespace);
             let query = self.query(None, &namespace, &booked.template);
-            let fits = |&at: &usize| order[at] != from && self.filter(&query, order[at]).fits();
+            let bans = self.bans(&query);
+            let fits = |&at: &usize| order[at] != from && self.filter_with(&query, order[at], &bans).fits();
             let Some(at) = (next..order.len()).chain(0..next).find(fits) else {
                 break;
             };
@@ -128,15 +127,6 @@ impl Scheduler {
 }
 
 impl Scheduler {
-    /// Whether a pod fits a new node as the first (core/scaleup/orchestrator/orchestrator.go `SchedulablePodGroups`).
-    fn fits_new(&mut self, packing: &Packing<'_>, (namespace, template): &(Arc<str>, Arc<PodTemplate>)) -> bool {
-        let (slot, machine) = self.add_hypothetical(packing);
-        let query = self.query(None, namespace, template);
-        let fits = self.filter(&query, slot).fits();
-        self.remove_hypothetical(packing, slot, machine);
-        fits
-    }
-
     fn add_hypothetical(&mut self, packing: &Packing<'_>) -> (u32, MachineId) {
         // A number that the caller's own hypothetical nodes have not taken.
         let taken = packing.nodes.len() as u32;
@@ -201,6 +191,7 @@ impl Scheduler {
                 // The new node may have brought a new set of taints.
                 query = self.query(None, namespace, template);
                 if !self.filter(&query, slot).fits() {
+                    // It stays, empty, for the groups that follow.
                     return;
                 }
                 self.seat(packing, packing.nodes.len() - 1, index, &booked);
@@ -218,7 +209,7 @@ impl Scheduler {
     }
 }
 
-/// Equivalence groups, the largest requests first, else in their order (decreasing_pod_orderer.go `calculatePodScore`).
+/// Equivalence groups, the largest requests first, else in their order (`decreasing_pod_orderer.go` `calculatePodScore`).
 fn groups(pending: &[(Arc<str>, Arc<PodTemplate>)], allocatable: Amount) -> Vec<Vec<usize>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for (index, (namespace, template)) in pending.iter().enumerate() {

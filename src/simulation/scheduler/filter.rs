@@ -1,11 +1,21 @@
 //! Whether a pod fits a node, in the order of the default plugins
-//! (pkg/scheduler/apis/config/v1/default_plugins.go); the first that objects speaks.
+//! (`pkg/scheduler/apis/config/v1/default_plugins.go`); the first that objects speaks.
 
 use super::Scheduler;
 use super::node::Room;
 use super::query::Query;
 use super::reason::{Reason, Verdict};
 use super::topology::NOWHERE;
+
+/// Domains in which anti-affinity leaves no place.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ban<'a> {
+    /// By slot; `None`: every node is its own.
+    domains: Option<&'a [u32]>,
+    /// By domain: closed when positive.
+    counts: &'a [i32],
+    reason: Reason,
+}
 
 impl Scheduler {
     /// What the filters say, nominated pods taken into account: it must fit with and without them
@@ -29,6 +39,34 @@ impl Scheduler {
 
     /// What the filters say of a node as it is.
     pub(super) fn filter(&self, query: &Query<'_>, slot: u32) -> Verdict {
+        self.filter_with(query, slot, &self.bans(query))
+    }
+
+    /// Where anti-affinity keeps the pod away as things are: looked up once for many nodes.
+    pub(super) fn bans(&self, query: &Query<'_>) -> Vec<Ban<'_>> {
+        let class = self.classes.class(query.class);
+        let own = class.avoids.iter().map(|&term| {
+            let term = self.classes.term(term);
+            (term.key, Some(&term.present), Reason::AntiAffinity)
+        });
+        let others = query.repelling.iter().map(|&term| {
+            let term = self.classes.term(term);
+            (term.key, term.repels.as_ref(), Reason::ExistingAntiAffinity)
+        });
+        own.chain(others)
+            .filter_map(|(key, counts, reason)| {
+                let counts = counts.filter(|counts| counts.total() > 0)?.all();
+                Some(Ban {
+                    domains: self.topologies.column(key),
+                    counts,
+                    reason,
+                })
+            })
+            .collect()
+    }
+
+    /// What the filters say, these bans looked up before.
+    pub(super) fn filter_with(&self, query: &Query<'_>, slot: u32, bans: &[Ban<'_>]) -> Verdict {
         let room = self.nodes.room(slot);
         if room.unschedulable && !query.on_cordoned {
             return Verdict::unresolvable(Reason::Unschedulable);
@@ -48,11 +86,11 @@ impl Scheduler {
         if !verdict.fits() {
             return verdict;
         }
-        self.affinity(query, slot)
+        self.affinity(query, slot, bans)
     }
 
     /// plugins/interpodaffinity/filtering.go `Filter`.
-    fn affinity(&self, query: &Query<'_>, slot: u32) -> Verdict {
+    fn affinity(&self, query: &Query<'_>, slot: u32, bans: &[Ban<'_>]) -> Verdict {
         let class = self.classes.class(query.class);
         if !class.seeks.is_empty() {
             let mut found = true;
@@ -71,22 +109,17 @@ impl Scheduler {
                     .iter()
                     .all(|&term| self.classes.term(term).present.total() == 0)
             };
-            if !found && !(class.seeks_itself && nobody()) {
+            let first = || class.seeks_itself && nobody();
+            if !found && !first() {
                 return Verdict::unresolvable(Reason::Affinity);
             }
         }
-        for &term in &class.avoids {
-            let term = self.classes.term(term);
-            if term.present.get(self.topologies.domain(term.key, slot)) > 0 {
-                return Verdict::resolvable(Reason::AntiAffinity);
-            }
-        }
-        for &term in &query.repelling {
-            let term = self.classes.term(term);
-            if let Some(repels) = &term.repels
-                && repels.get(self.topologies.domain(term.key, slot)) > 0
-            {
-                return Verdict::resolvable(Reason::ExistingAntiAffinity);
+        for ban in bans {
+            let domain = ban
+                .domains
+                .map_or(Some(slot), |domains| domains.get(slot as usize).copied());
+            if domain.is_some_and(|domain| ban.counts.get(domain as usize).is_some_and(|&pods| pods > 0)) {
+                return Verdict::resolvable(ban.reason);
             }
         }
         Verdict::FITS

@@ -42,7 +42,7 @@ pub(super) struct Nodes {
     by_name: BTreeMap<Arc<str>, u32>,
     /// The distinct sets of taints.
     taints: Vec<Vec<Taint>>,
-    /// Zones by appearance, each with its nodes by appearance (pkg/scheduler/backend/cache/node_tree.go).
+    /// Zones by appearance, each with its nodes by appearance (`pkg/scheduler/backend/cache/node_tree.go`).
     zones: Vec<(String, Vec<u32>)>,
     order: Arc<Vec<u32>>,
     stale: bool,
@@ -167,7 +167,7 @@ impl Nodes {
         }
     }
 
-    /// All nodes, zone by zone in turn (node_tree.go `list`).
+    /// All nodes, zone by zone in turn (`node_tree.go` `list`).
     pub(super) fn order(&mut self) -> Arc<Vec<u32>> {
         if self.stale {
             let longest = self.zones.iter().map(|(_, nodes)| nodes.len()).max().unwrap_or(0);

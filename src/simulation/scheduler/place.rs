@@ -1,4 +1,4 @@
-//! The scheduling cycle of one pod (pkg/scheduler/schedule_one.go `schedulePod`).
+//! The scheduling cycle of one pod (`pkg/scheduler/schedule_one.go` `schedulePod`).
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use crate::model::random::Stream;
 use crate::simulation::fabric::{MachineId, PodId};
 use crate::simulation::objects::template::PodTemplate;
 
-/// Source: schedule_one.go `minFeasibleNodesToFind`.
+/// Source: `schedule_one.go` `minFeasibleNodesToFind`.
 const ENOUGH: usize = 100;
-/// Source: schedule_one.go `minFeasibleNodesPercentageToFind`.
+/// Source: `schedule_one.go` `minFeasibleNodesPercentageToFind`.
 const LEAST_PERCENT: usize = 5;
-/// Source: schedule_one.go `ErrNoNodesAvailable`.
+/// Source: `schedule_one.go` `ErrNoNodesAvailable`.
 const NO_NODES: &str = "no nodes available to schedule pods";
 
-/// After how many feasible nodes the search ends (schedule_one.go `numFeasibleNodesToFind`).
+/// After how many feasible nodes the search ends (`schedule_one.go` `numFeasibleNodesToFind`).
 pub(super) fn feasible_nodes_to_find(all: usize) -> usize {
     if all < ENOUGH {
         return all;
@@ -79,7 +79,7 @@ impl Scheduler {
     }
 
     /// Whether a DaemonSet's pod fits its node: as [`Self::place`] of a pod whose node affinity names that node alone
-    /// (pkg/controller/daemon/util/daemonset_util.go `ReplaceDaemonSetPodNodeNameNodeAffinity`), so that all its pods
+    /// (`pkg/controller/daemon/util/daemonset_util.go` `ReplaceDaemonSetPodNodeNameNodeAffinity`), so that all its pods
     /// can share one template.
     ///
     /// # Errors
@@ -132,24 +132,14 @@ impl Scheduler {
     /// Feasible nodes, until there are enough, and the verdicts on the others seen (`findNodesThatPassFilters`).
     fn search(&mut self, query: &Query<'_>, nodes: &[u32], all: usize) -> (Vec<u32>, Vec<(u32, Verdict)>) {
         let enough = feasible_nodes_to_find(nodes.len());
-        let mut feasible = Vec::with_capacity(enough);
-        let mut verdicts = Vec::new();
         let from = if nodes.is_empty() { 0 } else { self.start % nodes.len() };
-        for &slot in nodes[from..].iter().chain(&nodes[..from]) {
-            let verdict = if query.nominees.is_empty() {
-                self.filter(query, slot)
-            } else {
-                self.judge(query, slot)
-            };
-            if !verdict.fits() {
-                verdicts.push((slot, verdict));
-                continue;
-            }
-            feasible.push(slot);
-            if feasible.len() == enough {
-                break;
-            }
-        }
+        let slots = nodes[from..].iter().chain(&nodes[..from]).copied();
+        let (feasible, verdicts) = if query.nominees.is_empty() {
+            let bans = self.bans(query);
+            gather(slots.map(|slot| (slot, self.filter_with(query, slot, &bans))), enough)
+        } else {
+            gather(slots.map(|slot| (slot, self.judge(query, slot))), enough)
+        };
         self.start = (self.start + feasible.len() + verdicts.len()) % all;
         (feasible, verdicts)
     }
@@ -212,7 +202,24 @@ impl Scheduler {
     }
 }
 
-/// One of the best, each equally likely (schedule_one.go `nodeScoreHeap`: the highest random number among equals).
+/// The first `enough` that fit, and the others before them.
+fn gather(nodes: impl Iterator<Item = (u32, Verdict)>, enough: usize) -> (Vec<u32>, Vec<(u32, Verdict)>) {
+    let mut feasible = Vec::with_capacity(enough);
+    let mut verdicts = Vec::new();
+    for (slot, verdict) in nodes {
+        if !verdict.fits() {
+            verdicts.push((slot, verdict));
+            continue;
+        }
+        feasible.push(slot);
+        if feasible.len() == enough {
+            break;
+        }
+    }
+    (feasible, verdicts)
+}
+
+/// One of the best, each equally likely (`schedule_one.go` `nodeScoreHeap`: the highest random number among equals).
 fn select(nodes: &[u32], scores: &[i64], rng: &mut Stream) -> u32 {
     let best = scores.iter().copied().max().unwrap_or(0);
     let ties = || {

@@ -1,5 +1,5 @@
 //! Default preemption: whom a pod of higher priority pushes out
-//! (pkg/scheduler/framework/preemption/preemption.go, plugins/defaultpreemption/default_preemption.go).
+//! (pkg/scheduler/framework/preemption/preemption.go, `plugins/defaultpreemption/default_preemption.go`).
 
 use std::cmp::Reverse;
 
@@ -10,9 +10,9 @@ use crate::model::random::Stream;
 use crate::model::time::Time;
 use crate::simulation::fabric::{MachineId, PodId};
 
-/// Source: pkg/scheduler/apis/config/v1/defaults.go `SetDefaults_DefaultPreemptionArgs`, MinCandidateNodesPercentage.
+/// Source: pkg/scheduler/apis/config/v1/defaults.go `SetDefaults_DefaultPreemptionArgs`, `MinCandidateNodesPercentage`.
 const LEAST_PERCENT: usize = 10;
-/// Source: the same, MinCandidateNodesAbsolute.
+/// Source: the same, `MinCandidateNodesAbsolute`.
 const LEAST_NODES: usize = 100;
 
 /// Where a pod may go once others are deleted.
@@ -74,20 +74,19 @@ impl Scheduler {
                 }
             }
         }
-        match best(candidates) {
-            Some(candidate) => Ok(Preemption {
+        if let Some(candidate) = best(candidates) {
+            Ok(Preemption {
                 machine: candidate.machine,
                 victims: candidate.victims.into_iter().map(|(victim, _)| victim).collect(),
-            }),
-            None => {
-                tally.add_many(Reason::NotHelpful, (self.nodes.len() - seen) as u32);
-                Err(tally.message(self.nodes.len()))
-            }
+            })
+        } else {
+            tally.add_many(Reason::NotHelpful, (self.nodes.len() - seen) as u32);
+            Err(tally.message(self.nodes.len()))
         }
     }
 
     /// Whether the pod has preempted others already that have not gone yet
-    /// (default_preemption.go `PodEligibleToPreemptOthers`).
+    /// (`default_preemption.go` `PodEligibleToPreemptOthers`).
     fn awaits_victims(&self, pod: PodId, query: &Query<'_>, verdicts: &[(u32, Verdict)]) -> bool {
         let Some(slot) = self
             .nominated
@@ -108,7 +107,7 @@ impl Scheduler {
                 .any(|booked| booked.template.priority < query.priority && booked.leaving == Some(Leaving::Preempted))
     }
 
-    /// The fewest pods to push off a node (default_preemption.go `SelectVictimsOnNode`); the node is as before afterwards.
+    /// The fewest pods to push off a node (`default_preemption.go` `SelectVictimsOnNode`); the node is as before afterwards.
     fn dry_run(&mut self, query: &Query<'_>, slot: u32) -> Result<Option<Candidate>, Verdict> {
         let Some(machine) = self.nodes.info(slot).map(|info| info.machine) else {
             return Ok(None);

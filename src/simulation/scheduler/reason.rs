@@ -7,14 +7,14 @@ use super::Preemption;
 /// Why a pod does not fit a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// Cordoned. Source: plugins/nodeunschedulable/node_unschedulable.go `ErrReasonUnschedulable`
+    /// Cordoned. Source: `plugins/nodeunschedulable/node_unschedulable.go` `ErrReasonUnschedulable`
     /// (all sources here below pkg/scheduler/framework).
     Unschedulable,
-    /// `nodeName` is another. Source: plugins/nodename/node_name.go `ErrReason`.
+    /// `nodeName` is another. Source: `plugins/nodename/node_name.go` `ErrReason`.
     NodeName,
-    /// A taint. Source: plugins/tainttoleration/taint_toleration.go `Filter`.
+    /// A taint. Source: `plugins/tainttoleration/taint_toleration.go` `Filter`.
     Taint,
-    /// Node selector or required node affinity. Source: plugins/nodeaffinity/node_affinity.go `ErrReasonPod`.
+    /// Node selector or required node affinity. Source: `plugins/nodeaffinity/node_affinity.go` `ErrReasonPod`.
     NodeAffinity,
     /// The most pods it takes. Source: plugins/noderesources/fit.go `fitsRequest`.
     TooManyPods,
@@ -28,11 +28,11 @@ pub enum Reason {
     AntiAffinity,
     /// Another pod's required anti-affinity. Source: the same, `ErrReasonExistingAntiAffinityRulesNotMatch`.
     ExistingAntiAffinity,
-    /// Not among the nodes that node affinity names. Source: ../schedule_one.go `findNodesThatFitPod`.
+    /// Not among the nodes that node affinity names. Source: ../`schedule_one.go` `findNodesThatFitPod`.
     NotNamed,
-    /// The nodes that node affinity names exclude each other. Source: plugins/nodeaffinity/node_affinity.go `errReasonConflict`.
+    /// The nodes that node affinity names exclude each other. Source: `plugins/nodeaffinity/node_affinity.go` `errReasonConflict`.
     Conflict,
-    /// Preemption: no pod of lower priority. Source: plugins/defaultpreemption/default_preemption.go `SelectVictimsOnNode`.
+    /// Preemption: no pod of lower priority. Source: `plugins/defaultpreemption/default_preemption.go` `SelectVictimsOnNode`.
     NoVictims,
     /// Preemption: removing pods cannot help. Source: preemption/preemption.go `Preempt`.
     NotHelpful,

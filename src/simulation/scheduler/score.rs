@@ -1,5 +1,5 @@
 //! How good the nodes are that a pod fits, with the weights of the default profile
-//! (pkg/scheduler/apis/config/v1/default_plugins.go).
+//! (`pkg/scheduler/apis/config/v1/default_plugins.go`).
 
 use super::node::Room;
 use super::query::Query;
@@ -26,7 +26,10 @@ impl Scheduler {
                 *sum += weight * score;
             }
         };
-        add(TAINT_TOLERATION, &self.taint_toleration(query, nodes));
+        // Without soft taints all nodes score alike.
+        if let Some(scores) = self.taint_toleration(query, nodes) {
+            add(TAINT_TOLERATION, &scores);
+        }
         if let Some(scores) = self.node_affinity(query, nodes) {
             add(NODE_AFFINITY, &scores);
         }
@@ -46,55 +49,58 @@ impl Scheduler {
     fn resources(&self, query: &Query<'_>, nodes: &[u32]) -> Vec<i64> {
         // Balance does not count for pods without requests (plugins/noderesources/balanced_allocation.go `PreScore`).
         let best_effort = query.requests == Amount::default();
-        let mut last = None;
+        let mut known: [Option<((Amount, Amount, Amount), i64)>; 4] = [None; 4];
+        let mut next = 0;
         let score = |&slot: &u32| {
             let room = self.nodes.room(slot);
             let filled = (room.allocatable, room.requested, room.scored);
-            match last {
-                Some((same, score)) if same == filled => score,
-                _ => {
-                    let balance = if best_effort {
-                        0
-                    } else {
-                        balanced_allocation(query, room)
-                    };
-                    let score = NODE_RESOURCES_FIT * least_allocated(query, room)
-                        + NODE_RESOURCES_BALANCED_ALLOCATION * balance;
-                    last = Some((filled, score));
-                    score
-                }
+            if let Some((_, score)) = known.iter().flatten().find(|(other, _)| *other == filled) {
+                return *score;
             }
+            let balance = if best_effort {
+                0
+            } else {
+                balanced_allocation(query, room)
+            };
+            let score =
+                NODE_RESOURCES_FIT * least_allocated(query, room) + NODE_RESOURCES_BALANCED_ALLOCATION * balance;
+            known[next] = Some((filled, score));
+            next = (next + 1) % known.len();
+            score
         };
         nodes.iter().map(score).collect()
     }
 
-    /// Fewer `PreferNoSchedule` taints that it does not tolerate (plugins/tainttoleration/taint_toleration.go `Score`).
-    fn taint_toleration(&self, query: &Query<'_>, nodes: &[u32]) -> Vec<i64> {
+    /// Fewer `PreferNoSchedule` taints that it does not tolerate (`plugins/tainttoleration/taint_toleration.go` `Score`).
+    fn taint_toleration(&self, query: &Query<'_>, nodes: &[u32]) -> Option<Vec<i64>> {
         let per_set: Vec<i64> = self
             .nodes
             .taint_sets()
             .iter()
             .map(|set| {
-                let soft = set.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
-                soft.filter(|taint| {
-                    !query
+                let tolerated = |taint| {
+                    query
                         .template
                         .tolerations
                         .iter()
                         .any(|toleration| toleration.tolerates(taint))
-                })
-                .count() as i64
+                };
+                let soft = set.iter().filter(|taint| taint.effect == Effect::PreferNoSchedule);
+                soft.map(|taint| i64::from(!tolerated(taint))).sum()
             })
             .collect();
+        if per_set.iter().all(|&soft| soft == 0) {
+            return None;
+        }
         let mut scores: Vec<i64> = nodes
             .iter()
             .map(|&slot| per_set[self.nodes.room(slot).taints as usize])
             .collect();
         normalize(&mut scores, true);
-        scores
+        Some(scores)
     }
 
-    /// The weights of the preferred node affinity that holds (plugins/nodeaffinity/node_affinity.go `Score`).
+    /// The weights of the preferred node affinity that holds (`plugins/nodeaffinity/node_affinity.go` `Score`).
     fn node_affinity(&self, query: &Query<'_>, nodes: &[u32]) -> Option<Vec<i64>> {
         let preferred = &query.template.preferred_node_terms;
         if preferred.is_empty() {
@@ -135,11 +141,20 @@ impl Scheduler {
     }
 }
 
-/// Against the highest (plugins/helper/normalize_score.go `DefaultNormalizeScore`).
+/// A hundred times `part` by `whole`, rounded down; neither is negative. Half as wide a division is several times as fast.
+pub(super) fn share(part: i64, whole: i64) -> i64 {
+    let part = MOST * part;
+    match (u32::try_from(part), u32::try_from(whole)) {
+        (Ok(part), Ok(whole)) => i64::from(part / whole),
+        _ => part / whole,
+    }
+}
+
+/// Against the highest (`plugins/helper/normalize_score.go` `DefaultNormalizeScore`).
 fn normalize(scores: &mut [i64], reverse: bool) {
     let most = scores.iter().copied().max().unwrap_or(0);
     for score in scores {
-        let scaled = if most == 0 { 0 } else { MOST * *score / most };
+        let scaled = if most == 0 { 0 } else { share(*score, most) };
         *score = if reverse { MOST - scaled } else { scaled };
     }
 }
@@ -157,7 +172,7 @@ fn normalize_range(scores: &mut [i64]) {
     }
 }
 
-/// What is left free, CPU and memory alike (plugins/noderesources/least_allocated.go `leastResourceScorer`).
+/// What is left free, CPU and memory alike (`plugins/noderesources/least_allocated.go` `leastResourceScorer`).
 pub(super) fn least_allocated(query: &Query<'_>, room: &Room) -> i64 {
     let wanted = query.template.scored;
     let (mut sum, mut resources) = (0, 0);
@@ -170,14 +185,14 @@ pub(super) fn least_allocated(query: &Query<'_>, room: &Room) -> i64 {
             sum += if used > all {
                 0
             } else {
-                (all - used) * MOST as u64 / all
+                (all - used) * MOST.cast_unsigned() / all
             };
         }
     }
-    if resources == 0 { 0 } else { (sum / resources) as i64 }
+    sum.checked_div(resources).map_or(0, u64::cast_signed)
 }
 
-/// Whether the pod brings CPU and memory into balance (plugins/noderesources/balanced_allocation.go `balancedResourceScorer`).
+/// Whether the pod brings CPU and memory into balance (`plugins/noderesources/balanced_allocation.go` `balancedResourceScorer`).
 pub(super) fn balanced_allocation(query: &Query<'_>, room: &Room) -> i64 {
     let before = balance(room.requested.cpu_milli, room.requested.memory, room);
     let after = balance(
@@ -204,5 +219,5 @@ fn balance(cpu: u64, memory: u64, room: &Room) -> i64 {
         (Ok(lost), Ok(whole)) => lost.div_ceil(whole),
         _ => lost.div_ceil(whole) as u64,
     };
-    MOST - lost as i64
+    MOST - lost.cast_signed()
 }

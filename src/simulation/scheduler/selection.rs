@@ -126,7 +126,7 @@ pub(super) fn term_matches(term: &[Requirement], name: &str, labels: &Labels) ->
 }
 
 /// The nodes that required node affinity names, when every term names some
-/// (pkg/scheduler/framework/plugins/nodeaffinity/node_affinity.go `PreFilter`).
+/// (`pkg/scheduler/framework/plugins/nodeaffinity/node_affinity.go` `PreFilter`).
 pub(super) fn names(template: &PodTemplate) -> Option<Vec<&str>> {
     let terms = template.node_terms.as_ref().filter(|terms| !terms.is_empty())?;
     let mut all = Vec::new();

@@ -3,6 +3,7 @@
 use super::Scheduler;
 use super::logarithm::ln_millionths;
 use super::query::Query;
+use super::score::{MOST, share};
 use super::topology::ZONE;
 
 /// Source: plugin.go `systemDefaultConstraints`, hostname.
@@ -62,9 +63,9 @@ pub(super) fn normalize(scores: &mut [i64]) {
     let least = scores.iter().copied().min().unwrap_or(0);
     for score in scores {
         *score = if most == 0 {
-            super::score::MOST
+            MOST
         } else {
-            super::score::MOST * (most + least - *score) / most
+            share(most + least - *score, most)
         };
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Key(u32);
 
 /// Every node is a domain of its own.
 pub(super) const NODE: Key = Key(0);
-/// The zone. Source: k8s.io/api core/v1 well_known_labels.go `LabelTopologyZone`.
+/// The zone. Source: k8s.io/api core/v1 `well_known_labels.go` `LabelTopologyZone`.
 pub(super) const ZONE: Key = Key(1);
 
 /// The label of [`ZONE`].
@@ -83,6 +83,11 @@ impl Topologies {
             .unwrap_or(NOWHERE)
     }
 
+    /// The domains by slot; `None` for [`NODE`], where they are the slots.
+    pub(super) fn column(&self, key: Key) -> Option<&[u32]> {
+        (key != NODE).then(|| self.0[key.0 as usize].domains.as_slice())
+    }
+
     /// One more than the largest domain of a key but [`NODE`].
     pub(super) fn domains(&self, key: Key) -> usize {
         self.0[key.0 as usize].values.len()
@@ -93,14 +98,15 @@ impl Column {
     fn set(&mut self, slot: u32, labels: &Labels) {
         let domain = match labels.get(&self.label) {
             None => NOWHERE,
-            Some(value) => match self.values.get(value) {
-                Some(&domain) => domain,
-                None => {
+            Some(value) => {
+                if let Some(&domain) = self.values.get(value) {
+                    domain
+                } else {
                     let domain = self.values.len() as u32;
                     self.values.insert(value.clone(), domain);
                     domain
                 }
-            },
+            }
         };
         if self.domains.len() <= slot as usize {
             self.domains.resize(slot as usize + 1, NOWHERE);

@@ -27,7 +27,7 @@ fn wants(cpu: &str, memory: &str) -> Arc<PodTemplate> {
     pod("estimatee", json!({"containers": requests(cpu, memory)}))
 }
 
-/// cluster-autoscaler/estimator/binpacking_estimator_test.go `TestBinpackingEstimate`, its cases without host ports
+/// `cluster-autoscaler/estimator/binpacking_estimator_test.go` `TestBinpackingEstimate`, its cases without host ports
 /// and hard spreading.
 #[test]
 fn bin_packing_as_upstream() {
@@ -154,7 +154,7 @@ fn the_shop_fits_the_nodes_that_were_estimated() {
     );
 }
 
-/// The caller may imagine nodes of its own, of any number (core/static_autoscaler.go, upcoming nodes).
+/// The caller may imagine nodes of its own, of any number (`core/static_autoscaler.go`, upcoming nodes).
 #[test]
 fn an_estimate_leaves_the_nodes_that_are_there_alone() {
     let mut bench = Bench::new([]);
@@ -171,7 +171,8 @@ fn an_estimate_leaves_the_nodes_that_are_there_alone() {
     assert!(there.iter().all(|&on| on > u32::MAX - 3), "{there:?}");
 }
 
-/// orchestrator.go `SchedulablePodGroups`: a group that fits no new node is left out, whatever its place in the order.
+/// `binpacking_estimator.go` `tryToScheduleOnNewNodes`: a group that fits no new node is left out, whatever its place in
+/// the order, and costs no node.
 #[test]
 fn pods_that_fit_no_new_node_are_left_out() {
     let mut pending = times(&wants("3", "1Mi"), 2);
@@ -183,7 +184,7 @@ fn pods_that_fit_no_new_node_are_left_out() {
     assert_eq!(Scheduler::new().estimate(&pending, &tainted, &[], 10).nodes, 0);
 }
 
-/// binpacking_estimator.go `Estimate`: Fork and Revert.
+/// `binpacking_estimator.go` `Estimate`: Fork and Revert.
 #[test]
 fn an_estimate_changes_nothing() {
     let mut bench = Bench::new((0..3).map(small));
@@ -193,9 +194,8 @@ fn an_estimate_changes_nothing() {
     }
     let mut untouched = bench.clone();
     bench.scheduler.estimate(&pending, &small(0).zone("new"), &daemons(), 9);
-    bench
-        .scheduler
-        .could_move(MachineId(0), &bench.scheduler.pods_on(MachineId(0)).to_vec());
+    let on = bench.scheduler.pods_on(MachineId(0)).to_vec();
+    bench.scheduler.could_move(MachineId(0), &on);
     for n in 0..3 {
         bench.scheduler.remove_pod(PodId(n));
         untouched.scheduler.remove_pod(PodId(n));

@@ -10,6 +10,7 @@ use crate::simulation::objects::template::Effect;
 const HOST: &str = "kubernetes.io/hostname";
 const ZONE: &str = "topology.kubernetes.io/zone";
 
+#[expect(clippy::needless_pass_by_value, reason = "the cases read better")]
 fn required(terms: Value) -> Value {
     json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}})
 }
@@ -43,14 +44,11 @@ fn node_selection(#[case] fields: Value, #[case] expected: &[u32]) {
     ]);
     let wanted = pod("a", fields);
     assert_eq!(bench.fitting(&wanted), expected);
-    assert_eq!(
-        bench.find(&wanted).ok().into_iter().all(|on| expected.contains(&on)),
-        true
-    );
+    assert!(bench.find(&wanted).ok().into_iter().all(|on| expected.contains(&on)));
     assert_eq!(bench.find(&wanted).is_ok(), !expected.is_empty());
 }
 
-/// plugins/tainttoleration/taint_toleration.go, plugins/nodeunschedulable/node_unschedulable.go.
+/// `plugins/tainttoleration/taint_toleration.go`, `plugins/nodeunschedulable/node_unschedulable.go`.
 #[rstest]
 #[case::none(json!({}), &[0, 3])]
 #[case::one_effect(json!({"tolerations": [{"key": "k", "operator": "Exists", "effect": "NoSchedule"}]}), &[0, 1, 3])]
@@ -214,7 +212,7 @@ fn pods_of_a_removed_node_count_nowhere_until_it_comes_back() {
     assert_eq!(bench.fitting(&alone), [1]);
 }
 
-/// pkg/scheduler/framework/runtime/framework.go `addGENominatedPods`, schedule_one.go `evaluateNominatedNode`.
+/// pkg/scheduler/framework/runtime/framework.go `addGENominatedPods`, `schedule_one.go` `evaluateNominatedNode`.
 #[test]
 fn room_made_for_a_pod_is_kept_from_those_of_no_higher_priority() {
     let mut bench = Bench::new([node(0).room_for(1), node(1).room_for(0)]);

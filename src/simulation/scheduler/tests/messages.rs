@@ -28,7 +28,9 @@ fn reasons_are_sorted_as_text_and_preemption_has_the_last_word() {
 #[test]
 fn ten_sorts_before_two() {
     let mut cordoned: Vec<_> = (0..10).map(node).collect();
-    cordoned.iter_mut().for_each(|node| node.unschedulable = true);
+    for node in &mut cordoned {
+        node.unschedulable = true;
+    }
     let mut bench = Bench::new(cordoned);
     bench.scheduler.add_node(node(10).taint("k", Effect::NoSchedule));
     bench.scheduler.add_node(node(11).taint("k", Effect::NoExecute));
@@ -57,8 +59,8 @@ fn one_node_may_lack_several_things() {
     );
 }
 
-/// plugins/interpodaffinity/filtering.go, the three reasons; plugins/nodeaffinity/node_affinity.go `ErrReasonPod`;
-/// plugins/nodename/node_name.go `ErrReason`.
+/// plugins/interpodaffinity/filtering.go, the three reasons; `plugins/nodeaffinity/node_affinity.go` `ErrReasonPod`;
+/// `plugins/nodename/node_name.go` `ErrReason`.
 #[test]
 fn each_filter_has_its_words() {
     let mut bench = Bench::new([node(0)]);
@@ -97,7 +99,7 @@ fn each_filter_has_its_words() {
     }
 }
 
-/// schedule_one.go `findNodesThatFitPod`: the nodes that node affinity does not name get a status of their own.
+/// `schedule_one.go` `findNodesThatFitPod`: the nodes that node affinity does not name get a status of their own.
 #[test]
 fn a_daemon_sets_pod_is_told_of_its_node_and_of_the_others() {
     let expected = "0/3 nodes are available: 1 Too many pods, 2 node(s) didn't satisfy plugin(s) [NodeAffinity]. \
@@ -118,7 +120,7 @@ fn a_daemon_sets_pod_is_told_of_its_node_and_of_the_others() {
     assert_eq!(place(2), Ok(MachineId(2)));
 }
 
-/// plugins/nodeaffinity/node_affinity.go `PreFilter`, errReasonConflict.
+/// `plugins/nodeaffinity/node_affinity.go` `PreFilter`, `errReasonConflict`.
 #[test]
 fn names_that_exclude_each_other_conflict() {
     let mut bench = Bench::new([node(0), node(1)]);
@@ -134,7 +136,7 @@ fn names_that_exclude_each_other_conflict() {
     );
 }
 
-/// default_preemption.go `PodEligibleToPreemptOthers`, schedule_one.go `ErrNoNodesAvailable`.
+/// `default_preemption.go` `PodEligibleToPreemptOthers`, `schedule_one.go` `ErrNoNodesAvailable`.
 #[test]
 fn special_cases_have_their_words() {
     let mut bench = Bench::new([node(0).room_for(0)]);

@@ -22,7 +22,7 @@ fn critical() -> Arc<PodTemplate> {
     pod("coredns", json!({"priorityClassName": "system-cluster-critical"}))
 }
 
-/// plugins/defaultpreemption/default_preemption.go `isPreemptionAllowed`, PodEligibleToPreemptOthers.
+/// `plugins/defaultpreemption/default_preemption.go` `isPreemptionAllowed`, `PodEligibleToPreemptOthers`.
 #[test]
 fn only_lower_priority_is_preempted() {
     let mut bench = Bench::new([node(0).room_for(1), node(1).room_for(1)]);
@@ -36,6 +36,9 @@ fn only_lower_priority_is_preempted() {
         ),
         None
     );
+    // Somebody of lower priority elsewhere does not make an equal a victim.
+    let bound = pod("a", json!({"priority": 10, "nodeName": "n0"}));
+    assert_eq!(preempt(&mut bench, &bound), None);
     let expected = Preemption {
         machine: MachineId(1),
         victims: vec![victim],
@@ -72,7 +75,7 @@ fn system_pods_preempt_shop_pods() {
     assert_eq!(bench.scheduler.pods_on(MachineId(0)).len(), 6, "a dry run");
 }
 
-/// default_preemption.go `SelectVictimsOnNode`: "reprieve as many pods as possible", the most important first
+/// `default_preemption.go` `SelectVictimsOnNode`: "reprieve as many pods as possible", the most important first
 /// (pkg/scheduler/util/utils.go `MoreImportantPod`: higher priority, then older).
 #[test]
 fn the_least_important_go() {
@@ -116,7 +119,7 @@ fn no_more_go_than_needed() {
     assert_eq!(preempt(&mut bench, &wanted("2001m")), None);
 }
 
-/// preemption.go `findCandidates`: nodes that are UnschedulableAndUnresolvable are not looked at.
+/// preemption.go `findCandidates`: nodes that are `UnschedulableAndUnresolvable` are not looked at.
 #[test]
 fn nodes_that_it_could_never_use_are_left_alone() {
     let mut bench = Bench::new([node(0).room_for(1), node(1).room_for(1).label("disk", "ssd")]);
@@ -204,7 +207,7 @@ fn the_cheapest_node_is_chosen() {
     }
 }
 
-/// default_preemption.go `PodEligibleToPreemptOthers`: not while its victims are still leaving.
+/// `default_preemption.go` `PodEligibleToPreemptOthers`: not while its victims are still leaving.
 #[test]
 fn a_pod_does_not_preempt_twice_for_one_place() {
     let mut bench = Bench::new([node(0).room_for(1), node(1).room_for(1)]);

@@ -7,6 +7,7 @@ use super::super::place::feasible_nodes_to_find;
 use super::super::score::{balanced_allocation, least_allocated};
 use super::super::{Leaving, NodeInfo};
 use super::build::{Bench, GIB, names, node, pod, pod_with, requests};
+use crate::simulation::fabric::MachineId;
 use crate::simulation::objects::quantity::Amount;
 use crate::simulation::objects::template::Effect;
 
@@ -20,7 +21,7 @@ fn choices(bench: &mut Bench, wanted: Value) -> Vec<u32> {
     all
 }
 
-/// plugins/tainttoleration/taint_toleration.go `Score`.
+/// `plugins/tainttoleration/taint_toleration.go` `Score`.
 #[test]
 fn untolerated_soft_taints_repel() {
     let mut bench = Bench::new([node(0).taint("k", Effect::PreferNoSchedule), node(1)]);
@@ -29,7 +30,7 @@ fn untolerated_soft_taints_repel() {
     assert_eq!(choices(&mut bench, tolerant), [0, 1]);
 }
 
-/// plugins/nodeaffinity/node_affinity.go `Score`: the sum of the weights counts.
+/// `plugins/nodeaffinity/node_affinity.go` `Score`: the sum of the weights counts.
 #[test]
 fn preferred_node_affinity_attracts_by_weight() {
     let mut bench = Bench::new([node(0).label("disk", "ssd"), node(1).label("gpu", "yes"), node(2)]);
@@ -46,7 +47,7 @@ fn preferred_node_affinity_attracts_by_weight() {
     );
 }
 
-/// plugins/noderesources/least_allocated.go `leastRequestedScore`, with its test's figures:
+/// `plugins/noderesources/least_allocated.go` `leastRequestedScore`, with its test's figures:
 /// 4000m and 10000 bytes, 3000m and 5000 bytes wanted: (25 + 50) / 2 = 37.
 #[test]
 fn free_resources_score() {
@@ -64,7 +65,7 @@ fn free_resources_score() {
     assert_eq!(least_allocated(&query, &room(0, 10_000)), 50);
 }
 
-/// The same as a whole, with the requests that scoring assumes (pkg/scheduler/util/pod_resources.go).
+/// The same as a whole, with the requests that scoring assumes (`pkg/scheduler/util/pod_resources.go`).
 #[test]
 fn emptier_nodes_attract() {
     let mut bench = Bench::new([node(0), node(1), node(2)]);
@@ -75,7 +76,7 @@ fn emptier_nodes_attract() {
     assert_eq!(choices(&mut bench, json!({})), [0]);
 }
 
-/// plugins/noderesources/balanced_allocation.go `balancedResourceScorer`: 75 when nothing changes, up to 100 when the
+/// `plugins/noderesources/balanced_allocation.go` `balancedResourceScorer`: 75 when nothing changes, up to 100 when the
 /// balance improves, down to 50 when it worsens.
 #[rstest]
 #[case::keeps((0, 0), ("1", "1Gi"), 75)]
@@ -157,6 +158,28 @@ fn replicas_spread_over_zones() {
     }
 }
 
+/// plugins/podtopologyspread/common.go `matchNodeInclusionPolicies`, `NodeAffinityPolicy` Honor: pods on nodes that the
+/// pod does not select do not make a zone fuller.
+#[test]
+fn only_selected_nodes_count_for_spreading_over_zones() {
+    let ssd = |n, zone| node(n).zone(zone).label("disk", "ssd");
+    let mut bench = Bench::new([ssd(0, "a"), node(1).zone("a"), ssd(2, "b")]);
+    let replica = pod("a", json!({}));
+    for _ in 0..5 {
+        bench.put(&replica, 1);
+    }
+    bench.put(&pod("other", json!({})), 2);
+    assert_eq!(
+        bench.find(&pod("a", json!({"nodeSelector": {"disk": "ssd"}}))),
+        Ok(0),
+        "zone a looks empty"
+    );
+    // A selector that selects every node sees them.
+    bench.scheduler.remove_node(MachineId(1));
+    bench.scheduler.add_node(ssd(1, "a"));
+    assert_eq!(bench.find(&pod("a", json!({"nodeSelector": {"disk": "ssd"}}))), Ok(2));
+}
+
 /// plugins/helper/spread.go `DefaultSelector`: other workloads, namespaces and revisions do not count.
 #[test]
 fn only_pods_of_the_same_workload_count_for_spreading() {
@@ -186,7 +209,7 @@ fn leaving_pods_do_not_count_for_spreading() {
     assert_eq!(bench.find(&replica), Ok(0));
 }
 
-/// schedule_one.go `nodeScoreHeap`: equals are chosen at random.
+/// `schedule_one.go` `nodeScoreHeap`: equals are chosen at random.
 #[test]
 fn equals_are_chosen_evenly() {
     let mut bench = Bench::new((0..3).map(node));
@@ -197,7 +220,7 @@ fn equals_are_chosen_evenly() {
     assert!(times.iter().all(|times| (850..1_150).contains(times)), "{times:?}");
 }
 
-/// schedule_one.go `numFeasibleNodesToFind`, the cases of schedule_one_test.go `Test_numFeasibleNodesToFind`.
+/// `schedule_one.go` `numFeasibleNodesToFind`, the cases of `schedule_one_test.go` `Test_numFeasibleNodesToFind`.
 #[rstest]
 #[case(10, 10)]
 #[case(99, 99)]
@@ -209,8 +232,8 @@ fn enough_feasible_nodes(#[case] all: usize, #[case] expected: usize) {
     assert_eq!(feasible_nodes_to_find(all), expected);
 }
 
-/// schedule_one.go `nextStartNodeIndex`: "all the nodes have a chance to be searched";
-/// backend/cache/node_tree.go `list`: zone by zone in turn.
+/// `schedule_one.go` `nextStartNodeIndex`: "all the nodes have a chance to be searched";
+/// `backend/cache/node_tree.go` `list`: zone by zone in turn.
 #[test]
 fn the_search_goes_on_where_it_ended() {
     let zones = ["a", "b", "c"];

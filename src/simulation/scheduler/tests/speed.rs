@@ -1,6 +1,6 @@
 //! How long a placement takes; run by hand, in release:
 //! `cargo test --release --lib speed -- --ignored --nocapture`.
-#![expect(clippy::print_stdout, reason = "measurements are read by people")]
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the wall clock")]
 
 use std::time::Instant;
 
