@@ -24,7 +24,10 @@ fn plan(journey: &str) -> Plan {
         name: "terminate-eks-nodes".to_owned(),
         hypotheses: vec![Hypothesis {
             journey: journey.to_owned(),
-            claim: Claim::RecoversWithin { within: 60.secs(), at_least_ppm: 990_000 },
+            claim: Claim::RecoversWithin {
+                within: 60.secs(),
+                at_least_ppm: 990_000,
+            },
         }],
         fault: NodeFailure::terminate().percent(40),
         observe: 10.mins(),
@@ -47,7 +50,11 @@ fn journeys(names: &[&str], rate: Option<u32>) -> Vec<(String, Journey)> {
 fn ha_experiment(criterion: &mut Criterion) {
     let profile = Arc::new(Profile::built_in("eks-workshop").unwrap());
     let manifest = Manifest::parse(sockshop::HA, "sockshop-demo-ha").unwrap();
-    let (model, journeys, plan) = (SockShop::model().unwrap(), journeys(&["checkout"], Some(20)), plan("checkout"));
+    let (model, journeys, plan) = (
+        SockShop::model().unwrap(),
+        journeys(&["checkout"], Some(20)),
+        plan("checkout"),
+    );
     let mut stage = Stage::new(profile, 0);
     stage.deploy("sockshop-demo-ha", &manifest, &model).unwrap();
     let run = |mut stage: Stage| stage.run(&plan, "sockshop-demo-ha", "sockshop", &journeys).unwrap();
@@ -64,7 +71,11 @@ fn seed_of_the_story(criterion: &mut Criterion) {
     let profile = Arc::new(Profile::built_in("eks-workshop").unwrap());
     let base = Manifest::parse(sockshop::BASE, "sockshop-demo").unwrap();
     let ha = Manifest::parse(sockshop::HA, "sockshop-demo-ha").unwrap();
-    let (model, journeys, plan) = (SockShop::model().unwrap(), journeys(&["browse", "checkout"], None), plan("checkout"));
+    let (model, journeys, plan) = (
+        SockShop::model().unwrap(),
+        journeys(&["browse", "checkout"], None),
+        plan("checkout"),
+    );
     let mut group = criterion.benchmark_group("embedded");
     group.sample_size(20);
     group.bench_function("seed of the story", |bench| {
@@ -73,7 +84,10 @@ fn seed_of_the_story(criterion: &mut Criterion) {
             stage.deploy("sockshop-demo", &base, &model).unwrap();
             let before = stage.run(&plan, "sockshop-demo", "sockshop", &journeys).unwrap();
             stage.deploy("sockshop-demo-ha", &ha, &model).unwrap();
-            (before, stage.run(&plan, "sockshop-demo-ha", "sockshop", &journeys).unwrap())
+            (
+                before,
+                stage.run(&plan, "sockshop-demo-ha", "sockshop", &journeys).unwrap(),
+            )
         });
     });
     group.finish();

@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::super::event::Event;
 use super::super::objects::meta::{Meta, Owner};
 use super::super::objects::selector::{Requirement, Test};
@@ -13,6 +11,7 @@ use super::super::objects::table::Row;
 use super::super::objects::template::PodTemplate;
 use super::super::objects::workload::{Deployment, DeploymentStatus, ReplicaSet, ReplicaSetStatus, Strategy};
 use super::super::world::{World, draw};
+use super::pods::ALPHABET;
 
 /// The label that tells a Deployment's ReplicaSets apart.
 const HASH: &str = "pod-template-hash";
@@ -248,19 +247,9 @@ impl World {
     }
 }
 
-/// A short hash of a template: equal templates share a ReplicaSet. (Kubernetes hashes its in-memory struct with FNV-32a; any
-/// stable hash of the content serves.)
+/// A template's hash as the end of a ReplicaSet's name.
 fn template_hash(template: &PodTemplate) -> String {
-    const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
-    let text = Value::from_iter([
-        ("labels", serde_json::json!(*template.labels)),
-        ("annotations", serde_json::json!(*template.annotations)),
-        ("spec", (*template.spec).clone()),
-    ])
-    .to_string();
-    let mut hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let mut hash = template.hash;
     (0..10)
         .map(|_| {
             let letter = ALPHABET[(hash % 27) as usize];

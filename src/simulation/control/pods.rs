@@ -13,7 +13,7 @@ use crate::model::history::What;
 use crate::model::time::Span;
 
 /// The letters of generated names: no vowels, none that look alike (k8s.io/apimachinery pkg/util/rand/rand.go).
-const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
+pub(super) const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 impl World {
     /// Five random characters, as generated names end in.

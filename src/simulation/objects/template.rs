@@ -49,6 +49,9 @@ pub struct PodTemplate {
     pub host_network: bool,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
+    /// FNV-32a; any stable hash of the content serves.)
+    pub hash: u64,
 }
 
 /// A container.
@@ -167,6 +170,7 @@ impl PodTemplate {
         spec: &core::PodSpec,
         written: Value,
     ) -> Result<Self, (String, String)> {
+        let hash = text_hash(&labels, &annotations, &written);
         let mut template = Self {
             spec: Arc::new(written),
             labels: Arc::new(labels),
@@ -190,6 +194,7 @@ impl PodTemplate {
             grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
             host_network: spec.host_network.unwrap_or(false),
             containers: Vec::new(),
+            hash,
         };
         if spec.containers.is_empty() {
             return Err(("spec.containers".into(), "Required value".into()));
@@ -315,6 +320,20 @@ impl PodTemplate {
         }
         Ok(())
     }
+}
+
+/// FNV-1a, 64 bits, over the text of a template; JSON objects are written with their keys in order.
+fn text_hash(labels: &Labels, annotations: &Labels, spec: &Value) -> u64 {
+    let pairs = labels
+        .iter()
+        .chain(annotations)
+        .flat_map(|(key, value)| [key.as_str(), value.as_str()]);
+    let texts = pairs.map(str::to_owned).chain([spec.to_string()]);
+    texts.fold(0xcbf2_9ce4_8422_2325, |hash, text| {
+        text.bytes().chain([0]).fold(hash, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        })
+    })
 }
 
 impl AffinityTerm {
