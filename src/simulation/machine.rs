@@ -224,6 +224,7 @@ impl World {
             self.after(wait, Event::NodeUp(id));
         }
         self.lifecycle.seen(row, self.now);
+        self.moves += 1;
         if let Some(info) = self.node_info(id) {
             self.scheduler.add_node(info);
         }
@@ -387,6 +388,7 @@ impl World {
         };
         let machine = node.body.machine;
         self.machines[machine.0 as usize].node = None;
+        self.moves += 1;
         self.scheduler.remove_node(machine);
         self.lifecycle.forget(row);
         if let Some(lease) = self.store.leases.find(LEASES, &node.meta.name) {

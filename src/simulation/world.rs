@@ -38,6 +38,8 @@ pub struct World {
     /// By pod row; `None` while no kubelet has it.
     pub(super) runtimes: Vec<Option<Runtime>>,
     pub(super) pending: Pending,
+    /// Counts what may change where pods fit: pods bound and gone, nodes changed.
+    pub(super) moves: u64,
     /// Pods by the uid of the ReplicaSet or DaemonSet that owns them.
     pub(super) owned: BTreeMap<u64, BTreeSet<u32>>,
     /// The number of pods that each Deployment's controller last acted on.
@@ -108,6 +110,7 @@ impl World {
             machines: Vec::new(),
             runtimes: Vec::new(),
             pending: Pending::default(),
+            moves: 0,
             owned: BTreeMap::new(),
             desired: BTreeMap::new(),
             dirty: Dirty::default(),

@@ -163,6 +163,7 @@ impl World {
 
     /// Tells the scheduler and the DaemonSet controller.
     pub(in crate::simulation) fn node_changed(&mut self, row: u32) {
+        self.moves += 1;
         let info = self
             .store
             .nodes

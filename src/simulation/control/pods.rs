@@ -110,6 +110,7 @@ impl World {
         {
             pods.remove(&pod);
         }
+        self.moves += 1;
         self.scheduler.remove_pod(PodId(pod));
         self.scheduler.withdraw(PodId(pod));
         self.pending.forget(pod);

@@ -99,6 +99,7 @@ impl World {
     }
 
     fn bind(&mut self, pod: u32, machine: MachineId) {
+        self.moves += 1;
         self.pending.forget(pod);
         self.scheduler.withdraw(PodId(pod));
         let it = &self.machines[machine.0 as usize];
