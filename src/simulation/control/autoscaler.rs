@@ -31,6 +31,8 @@ const LOG_LINES: usize = 1_000;
 pub struct AutoscalerState {
     /// Since when each node has been unneeded.
     unneeded: BTreeMap<MachineId, Time>,
+    /// The world's count of moves when it last looked for unneeded nodes.
+    judged: u64,
     /// When it last added instances.
     last_add: Option<Time>,
     /// The status it last wrote.
@@ -188,20 +190,11 @@ impl World {
             return;
         };
         let now = self.now;
-        let mut unneeded = BTreeMap::new();
-        let nodes: Vec<(MachineId, Readiness)> = self
-            .store
-            .nodes
-            .iter()
-            .map(|(_, node)| (node.body.machine, node.body.ready))
-            .collect();
-        for (id, ready) in nodes {
-            let worker = !self.machines[id.0 as usize].control_plane;
-            if ready == Readiness::True && worker && self.is_unneeded(id, flags.utilization_percent) {
-                unneeded.insert(id, self.autoscaler.unneeded.get(&id).copied().unwrap_or(now));
-            }
+        // The answer depends on pods and nodes alone: while none moved it stays.
+        if self.autoscaler.judged != self.moves {
+            self.autoscaler.judged = self.moves;
+            self.autoscaler.unneeded = self.unneeded_nodes(flags.utilization_percent);
         }
-        self.autoscaler.unneeded = unneeded;
         let settled = self
             .autoscaler
             .last_add
@@ -231,6 +224,26 @@ impl World {
             self.delete_node(row, "cluster-autoscaler");
         }
         self.signalled(id);
+    }
+
+    /// The nodes that are unneeded, each with the time since when.
+    fn unneeded_nodes(&mut self, percent: u32) -> BTreeMap<MachineId, Time> {
+        let ready: Vec<MachineId> = self
+            .store
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.body.ready == Readiness::True)
+            .map(|(_, node)| node.body.machine)
+            .filter(|machine| !self.machines[machine.0 as usize].control_plane)
+            .collect();
+        let now = self.now;
+        let mut unneeded = BTreeMap::new();
+        for machine in ready {
+            if self.is_unneeded(machine, percent) {
+                unneeded.insert(machine, self.autoscaler.unneeded.get(&machine).copied().unwrap_or(now));
+            }
+        }
+        unneeded
     }
 
     /// Pods on a machine that are not a DaemonSet's.
