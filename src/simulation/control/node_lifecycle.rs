@@ -154,8 +154,9 @@ impl World {
             node.body.ready == Readiness::Unknown && !node.body.taints.contains(&taint(UNREACHABLE, Effect::NoSchedule))
         });
         if lost {
-            self.store
-                .change_node(row, |node| node.body.taints.push(taint(UNREACHABLE, Effect::NoSchedule)));
+            self.store.change_node(row, |node| {
+                node.body.taints.push(taint(UNREACHABLE, Effect::NoSchedule))
+            });
             self.node_changed(row);
         }
     }
