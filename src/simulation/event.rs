@@ -51,6 +51,8 @@ pub enum Event {
     Proxy(Option<MachineId>, ServiceId),
     /// The node lifecycle controller looks at all nodes.
     NodeMonitor,
+    /// The node lifecycle controller keeps new pods away from a lost node.
+    NoSchedule(u32),
     /// The node lifecycle controller may taint the next node of a zone.
     TaintNext(u32),
     /// The taint manager deletes a pod whose toleration has run out; the second number counts its plans for the pod.

@@ -264,10 +264,10 @@ impl World {
     fn renew(&mut self, id: MachineId) {
         let it = &self.machines[id.0 as usize];
         let (now, name) = (self.now, it.name.clone());
-        // A node's lease belongs to its node object; without one the kubelet renews into the void.
-        if let Some(node) = it.node {
-            self.lifecycle.seen(node, now);
-        }
+        // A node's lease is owned by its node object; a kubelet that finds none makes no lease
+        // (pkg/kubelet/util/nodelease.go `SetNodeOwnerFunc`, k8s.io/component-helpers apimachinery/lease/controller.go).
+        let Some(node) = it.node else { return };
+        self.lifecycle.seen(node, now);
         let store = &mut self.store;
         match store.leases.find(LEASES, &name) {
             Some(row) => store

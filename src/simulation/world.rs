@@ -261,6 +261,7 @@ impl World {
             Event::Endpoints(row) => self.sync_endpoints(row),
             Event::Proxy(machine, service) => self.sync_proxy(machine, service),
             Event::NodeMonitor => self.monitor_nodes(),
+            Event::NoSchedule(node) => self.keep_pods_away(node),
             Event::TaintNext(zone) => self.taint_next(zone),
             Event::Evict(pod, plan) => self.evict(pod, plan),
             Event::PodGc => self.collect_pods(),

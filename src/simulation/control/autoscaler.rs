@@ -135,9 +135,15 @@ impl World {
     /// How many instances more than those already coming the pods need.
     fn missing_nodes(&mut self, pending: &[(Arc<str>, Arc<PodTemplate>)], max: u32) -> u32 {
         let daemons = self.daemon_pods();
-        // The nodes that are on their way are there already in its eyes (core/static_autoscaler.go: upcoming nodes).
+        // The nodes that are on their way are there already in its eyes (core/static_autoscaler.go: upcoming nodes), those included
+        // that have registered and were never Ready yet (clusterstate/clusterstate.go `GetUpcomingNodes`: neither ready nor unready).
         let mut imagined = self.scheduler.clone();
-        let coming = self.group.desired.saturating_sub(self.instances()) as usize + self.booting();
+        let starting = self
+            .store
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.body.ready == Readiness::False);
+        let coming = self.group.desired.saturating_sub(self.instances()) as usize + self.booting() + starting.count();
         let mut number = u32::MAX;
         for _ in 0..coming {
             number -= 1;

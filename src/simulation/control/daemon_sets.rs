@@ -2,7 +2,7 @@
 //!
 //! Source: pkg/controller/daemon/daemon_controller.go `NodeShouldRunDaemonPod`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::event::Event;
@@ -35,10 +35,12 @@ impl World {
         };
         let template = &set.body.template;
         // Which node each pod is on or bound for.
-        let mut placed: BTreeMap<String, u32> = BTreeMap::new();
-        for pod in self.active_pods(set.meta.uid) {
-            if let Some(node) = self.store.pod(pod).and_then(|row| pinned(&row.body.template)) {
-                placed.insert(node, pod);
+        let mut placed: BTreeSet<String> = BTreeSet::new();
+        // One that is being deleted holds its place until it is gone (`podsShouldBeOnNode`).
+        for &pod in self.owned.get(&set.meta.uid).into_iter().flatten() {
+            let there = self.store.pod(pod).filter(|row| !row.body.is_finished());
+            if let Some(node) = there.and_then(|row| pinned(&row.body.template)) {
+                placed.insert(node);
             }
         }
         let nodes: Vec<Arc<str>> = self
@@ -66,7 +68,7 @@ impl World {
             .collect();
         if set.meta.deletion.is_none() {
             for node in &nodes {
-                if placed.contains_key(&**node) {
+                if placed.contains(&**node) {
                     continue;
                 }
                 let owner = Owner {

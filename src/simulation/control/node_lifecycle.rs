@@ -14,6 +14,10 @@ use super::super::world::{About, World, draw};
 use crate::model::history::What;
 use crate::model::time::{Span, Time};
 
+/// From a node's loss to its NoSchedule taint: a first attempt that conflicts, and the back-off of the next
+/// (staging/src/k8s.io/cloud-provider/node/helpers/taints.go `updateTaintBackoff`: 100 ms, jitter 1).
+const TAINT_BACK_OFF: (Span, Span) = (Span::millis(110), Span::millis(240));
+
 /// What the controller remembers.
 #[derive(Clone, Debug, Default)]
 pub struct NodeLifecycle {
@@ -95,7 +99,6 @@ impl World {
         self.store.change_node(row, |node| {
             node.body.ready = Readiness::Unknown;
             node.body.since = now;
-            node.body.taints.push(taint(UNREACHABLE, Effect::NoSchedule));
         });
         let Some(node) = self.store.nodes.shared(row).cloned() else {
             return;
@@ -138,6 +141,24 @@ impl World {
             .lifecycle
             .zone(&self.machines[node.body.machine.0 as usize].zone.clone());
         self.lifecycle.zones[zone].waiting.push_back(row);
+        // Another worker of the controller sees the condition and keeps new pods away. It writes at the same time as the one that
+        // evicts, conflicts and tries again (measured: 0.2 s after the other taint).
+        let (from, to) = TAINT_BACK_OFF;
+        let delay = self.chance.controllers.span(from, to);
+        self.after(delay, Event::NoSchedule(row));
+    }
+
+    /// Sets the NoSchedule taint that a node's condition asks for (`doNoScheduleTaintingPass`).
+    pub(in crate::simulation) fn keep_pods_away(&mut self, row: u32) {
+        let lost = self.store.nodes.get(row).is_some_and(|node| {
+            node.body.ready == Readiness::Unknown && !node.body.taints.contains(&taint(UNREACHABLE, Effect::NoSchedule))
+        });
+        if lost {
+            self.store.change_node(row, |node| {
+                node.body.taints.push(taint(UNREACHABLE, Effect::NoSchedule))
+            });
+            self.node_changed(row);
+        }
     }
 
     fn returned(&mut self, row: u32) {

@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::super::api::Labels;
 use super::super::event::Event;
 use super::super::fabric::{MachineId, PodId};
 use super::super::objects::pod::Phase;
@@ -132,6 +133,7 @@ impl World {
                 format!("Successfully assigned {}/{} to {name}", about.namespace, about.name),
             );
         }
+        self.company_appeared(&namespace, &template.labels);
         self.scheduler.add_pod(&PodInfo {
             pod: PodId(pod),
             namespace,
@@ -175,12 +177,43 @@ impl World {
 
     /// Something happened that may let a pod fit: a node came or changed, a pod went.
     pub(in crate::simulation) fn room_appeared(&mut self) {
+        self.try_again_soon(|_| true);
+    }
+
+    /// A pod with these labels got a node: pods that must be beside such a one may fit now
+    /// (pkg/scheduler/framework/plugins/interpodaffinity/plugin.go `isSchedulableAfterPodChange`).
+    fn company_appeared(&mut self, namespace: &str, labels: &Labels) {
+        if self.pending.unschedulable.is_empty() {
+            return;
+        }
+        let store = &self.store;
+        let wanting: BTreeSet<u32> = self
+            .pending
+            .unschedulable()
+            .filter(|&pod| {
+                store.pod(pod).is_some_and(|row| {
+                    row.body.template.affinity.iter().any(|term| {
+                        let there = if term.namespaces.is_empty() {
+                            *row.meta.namespace == *namespace
+                        } else {
+                            term.namespaces.iter().any(|name| name == namespace)
+                        };
+                        there && term.selector.matches(labels)
+                    })
+                })
+            })
+            .collect();
+        self.try_again_soon(|pod| wanting.contains(&pod));
+    }
+
+    /// Posts retries of pods that did not fit, each after its back-off.
+    fn try_again_soon(&mut self, wanted: impl Fn(u32) -> bool) {
         let first = Span::from(self.profile.controllers.schedule_back_off);
         let limit = Span::from(self.profile.controllers.schedule_back_off_limit);
         let now = self.now;
         let mut retries = Vec::new();
         for (&pod, attempt) in &mut self.pending.unschedulable {
-            if !attempt.retry {
+            if !attempt.retry && wanted(pod) {
                 attempt.retry = true;
                 let back_off = Span((first.0 << (attempt.tries - 1).min(20)).min(limit.0));
                 retries.push((pod, now.max(attempt.last + back_off)));

@@ -1,0 +1,11 @@
+//! The simulation behaves as Kubernetes does: what was measured on kind, what the workshop shows, and what the sources say.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod fidelity {
+    mod base;
+    mod delete;
+    mod kill;
+    mod scene;
+    mod shop;
+    mod table;
+}

@@ -1,0 +1,95 @@
+//! A table of events: each with its cause, what was measured, and the window that the constants allow.
+
+use std::collections::BTreeMap;
+
+use super::scene::Scene;
+
+/// One row.
+pub(crate) struct Row {
+    pub(crate) event: &'static str,
+    /// How it shows. The first time after which it holds is the event's.
+    pub(crate) shows: fn(&Scene) -> bool,
+    /// The event that causes it; it never comes before it.
+    pub(crate) cause: &'static str,
+    /// Seconds after the cause that the constants allow, from and to.
+    pub(crate) window: (f64, f64),
+    /// Seconds that were measured, after `since`.
+    pub(crate) measured: &'static [f64],
+    /// From which event on they were measured.
+    pub(crate) since: &'static str,
+}
+
+/// The event that every table starts from.
+pub(crate) const FAULT: &str = "fault";
+
+/// How far a measured time may lie outside of the simulated range, in seconds.
+const SLACK: f64 = 1.0;
+
+/// When each event was first seen, in seconds after the fault.
+pub(crate) type Times = BTreeMap<&'static str, f64>;
+
+/// Drives a scene until all events of a table have shown, or `limit` seconds have passed.
+pub(crate) fn watch(scene: &mut Scene, table: &[Row], limit: f64) -> Times {
+    let mut times = Times::from([(FAULT, 0.0)]);
+    loop {
+        for row in table {
+            if !times.contains_key(row.event) && (row.shows)(scene) {
+                times.insert(row.event, scene.elapsed());
+            }
+        }
+        if times.len() > table.len() || scene.elapsed() > limit {
+            return times;
+        }
+        scene.step();
+    }
+}
+
+/// Holds what many seeds showed against a table.
+pub(crate) fn check(table: &[Row], seeds: &[Times]) {
+    let mut wrong = Vec::new();
+    for row in table {
+        let mut range = (f64::MAX, f64::MIN);
+        let mut measured_range = (f64::MAX, f64::MIN);
+        for (seed, times) in seeds.iter().enumerate() {
+            let Some(&at) = times.get(row.event) else {
+                wrong.push(format!("seed {seed}: {} never happened: {times:?}", row.event));
+                continue;
+            };
+            let Some(&cause) = times.get(row.cause) else {
+                wrong.push(format!("seed {seed}: {} without {}", row.event, row.cause));
+                continue;
+            };
+            let after = at - cause;
+            range = (range.0.min(after), range.1.max(after));
+            let after = at - times[row.since];
+            measured_range = (measured_range.0.min(after), measured_range.1.max(after));
+        }
+        let line = format!(
+            "{}: {:.3} to {:.3} s after {}, allowed {:.3} to {:.3}; {:.3} to {:.3} s after {}, measured {:?}",
+            row.event,
+            range.0,
+            range.1,
+            row.cause,
+            row.window.0,
+            row.window.1,
+            measured_range.0,
+            measured_range.1,
+            row.since,
+            row.measured
+        );
+        println!("{line}");
+        // Events are microseconds, sums of them in floats a little less.
+        const ROUNDING: f64 = 1e-4;
+        if range.0 < row.window.0 - ROUNDING || range.1 > row.window.1 + ROUNDING {
+            wrong.push(format!("outside of the window: {line}"));
+        }
+        if row
+            .measured
+            .iter()
+            .any(|&at| at < measured_range.0 - SLACK || at > measured_range.1 + SLACK)
+        {
+            wrong.push(format!("not as measured: {line}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
