@@ -29,7 +29,7 @@ bench:
 
 # the workshop's story on the embedded cluster
 story:
-    cargo run --locked --quiet -- story
+    cargo run --locked --quiet
 
 # licences, advisories and duplicates; needs cargo-deny
 deny:

@@ -148,6 +148,11 @@ impl App {
         &self.namespace
     }
 
+    /// The names of its model's journeys, in order.
+    pub fn journeys(&self) -> impl Iterator<Item = &str> {
+        self.model.journeys.keys().map(String::as_str)
+    }
+
     /// A journey of its model, as something to make hypotheses about.
     ///
     /// # Errors
@@ -224,6 +229,17 @@ impl Undeployed {
     pub const fn assume_default_model(mut self) -> Self {
         self.assume_default = true;
         self
+    }
+
+    /// The application as it will be, and its manifest: for a survey, which deploys it without the API.
+    pub(crate) fn into_parts(self) -> (App, Manifest) {
+        let model = self.model.unwrap_or_else(|| Application::unnamed(&self.name));
+        let app = App {
+            namespace: self.manifest.namespace().into(),
+            name: self.name.into(),
+            model: Arc::new(model),
+        };
+        (app, self.manifest)
     }
 
     /// Applies the manifest (creating what is missing, changing what is there) and waits until everything is ready, for at most

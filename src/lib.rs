@@ -2,6 +2,8 @@
 
 pub mod analysis;
 pub mod app;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod cluster;
 pub mod experiment;
 pub mod model;

@@ -1,3 +1,5 @@
-//! The `steadfast` command.
+//! The `steadfast` command: see [`steadfast::cli`].
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    steadfast::cli::main()
+}

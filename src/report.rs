@@ -7,7 +7,7 @@ use crate::analysis::{Analysis, Judgement};
 use crate::model::history::Header;
 
 pub mod summary;
-mod table;
+pub(crate) mod table;
 pub mod terminal;
 
 /// A run as reports see it.

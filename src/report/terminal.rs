@@ -22,24 +22,7 @@ pub fn render(runs: &[RunView<'_>]) -> String {
         if !lines.is_empty() {
             lines.push(String::new());
         }
-        let (shared, own): (Vec<Row>, Vec<Row>) = plan(pair)
-            .into_iter()
-            .partition(|row| row.cells.iter().all(|cell| *cell == row.cells[0]));
-        let shared: Vec<Row> = shared
-            .into_iter()
-            .map(|row| Row::new(row.label, row.cells.into_iter().take(1)))
-            .collect();
-        if !shared.is_empty() {
-            lines.extend(layout(&shared, 1));
-            lines.push(String::new());
-        }
-        lines.extend(layout(
-            &[Row::new("", pair.iter().map(|run| run.header.application.clone()))],
-            pair.len(),
-        ));
-        lines.push("─".repeat(WIDTH));
-        lines.extend(layout(&own, pair.len()));
-        lines.extend(layout(&rows(pair), pair.len()));
+        lines.extend(table(pair));
         for run in pair {
             lines.push(String::new());
             lines.extend(grounds(run));
@@ -47,6 +30,38 @@ pub fn render(runs: &[RunView<'_>]) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// One run, or the first two side by side, without what they rest on.
+#[must_use]
+pub fn side_by_side(runs: &[RunView<'_>]) -> String {
+    let mut lines = table(&runs[..runs.len().min(2)]);
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The table of one or two runs.
+fn table(pair: &[RunView<'_>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (shared, own): (Vec<Row>, Vec<Row>) = plan(pair)
+        .into_iter()
+        .partition(|row| row.cells.iter().all(|cell| *cell == row.cells[0]));
+    let shared: Vec<Row> = shared
+        .into_iter()
+        .map(|row| Row::new(row.label, row.cells.into_iter().take(1)))
+        .collect();
+    if !shared.is_empty() {
+        lines.extend(layout(&shared, 1));
+        lines.push(String::new());
+    }
+    lines.extend(layout(
+        &[Row::new("", pair.iter().map(|run| run.header.application.clone()))],
+        pair.len(),
+    ));
+    lines.push("─".repeat(WIDTH));
+    lines.extend(layout(&own, pair.len()));
+    lines.extend(layout(&rows(pair), pair.len()));
+    lines
 }
 
 /// A rendered report with its marks in plain ANSI colours: held green, violated red.

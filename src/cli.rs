@@ -1,0 +1,85 @@
+//! The `steadfast` command.
+//!
+//! * [`args`] reads the command line, [`settings`] makes of it what an experiment needs.
+//! * [`story`] tells the workshop's story; [`single`] runs one experiment on a manifest.
+//! * [`output`] writes the files, [`progress`] says what is going on, [`exit`] is what the shell learns.
+
+pub mod args;
+pub mod error;
+pub mod exit;
+pub mod output;
+pub mod progress;
+pub mod settings;
+pub mod single;
+pub mod story;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::Args;
+use error::CliError;
+use exit::Exit;
+use output::Output;
+use progress::Progress;
+use settings::Settings;
+
+/// Runs the command.
+#[must_use]
+pub fn main() -> ExitCode {
+    match Args::try_parse() {
+        Ok(args) => run(args).into(),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Help, a version or bad usage. Where it cannot be printed, the code still says it.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(Exit::Usage.into(), ExitCode::from)
+}
+
+fn run(args: Args) -> Exit {
+    let args = args.run();
+    let done = Settings::new(&args).and_then(|settings| {
+        let progress = Progress::new(args.quiet);
+        let started = output::wall_clock();
+        if let Some(manifest) = &args.manifest {
+            let output = Output::prepare(&args.output, &single::names(manifest))?;
+            single::run(&args, manifest, &settings, &output, &progress, started)
+        } else {
+            let output = Output::prepare(&args.output, &story::NAMES)?;
+            story::run(&args, &settings, &output, &progress, started)
+        }
+    });
+    done.unwrap_or_else(|error| {
+        // Where stderr is gone, too, the code still says it.
+        let _ = match &error {
+            CliError::Usage(usage) => usage.print(),
+            error => writeln!(anstream::stderr(), "error: {}", crate::error::chain(error)),
+        };
+        error.exit()
+    })
+}
+
+/// A runtime for one cluster: its clock is the cluster's.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(CliError::Runtime)
+}
+
+/// Prints a report, its marks coloured where the terminal and its user like colours.
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = anstream::stdout().lock();
+    let printed = out
+        .write_all(crate::report::terminal::coloured(text).as_bytes())
+        .and_then(|()| out.flush());
+    match printed {
+        // The reader has seen enough, as `head` does.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(CliError::Print),
+    }
+}

@@ -1,0 +1,102 @@
+//! What can go wrong in a command, and the code it ends with.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use crate::app::AppError;
+use crate::cluster::ClusterError;
+use crate::experiment::ExperimentError;
+use crate::survey::SurveyError;
+
+/// Why a command did not end with a verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The command line makes no sense, in a way that only the values together show.
+    #[error("{0}")]
+    Usage(Box<clap::Error>),
+    /// The input cannot be used.
+    #[error(transparent)]
+    Library(#[from] crate::Error),
+    /// A seed of the survey failed.
+    #[error("seed {seed} of the survey could not be run")]
+    Survey {
+        /// Which.
+        seed: u64,
+        /// Why.
+        #[source]
+        source: SurveyError,
+    },
+    /// There is nothing to make hypotheses about.
+    #[error("{model} has no journeys: add one under `journeys:`, it is what the hypotheses are about")]
+    NoJourneys {
+        /// The model.
+        model: String,
+    },
+    /// The Kubernetes API failed where it had answered before.
+    #[error("{what} could not be read from the cluster")]
+    Api {
+        /// What was asked for.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// There is no runtime.
+    #[error("the runtime could not be started")]
+    Runtime(#[source] io::Error),
+    /// The output folder is no use.
+    #[error("{} cannot be written: choose another folder with --output", path.display())]
+    Output {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The report could not be printed.
+    #[error("the report cannot be printed")]
+    Print(#[source] io::Error),
+}
+
+impl CliError {
+    /// The code that the command ends with.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        use crate::Error;
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Library(Error::App(_)) | Self::NoJourneys { .. } => Exit::Input,
+            Self::Library(Error::Cluster(error)) => of_cluster(error),
+            Self::Library(Error::Experiment(error)) => match error {
+                ExperimentError::CannotExpect(_) | ExperimentError::TooShort(_) => Exit::Usage,
+                ExperimentError::Ambiguous(_) | ExperimentError::Targets(_) => Exit::Input,
+                ExperimentError::Cluster(error) => of_cluster(error),
+                ExperimentError::Nodes(_) => Exit::Aborted,
+            },
+            Self::Survey { .. } => Exit::Input,
+            Self::Api { .. } | Self::Runtime(_) => Exit::Aborted,
+            Self::Output { .. } | Self::Print(_) => Exit::Output,
+        }
+    }
+}
+
+const fn of_cluster(error: &ClusterError) -> Exit {
+    match error {
+        ClusterError::Model(_) | ClusterError::NotReady(_) => Exit::Input,
+        ClusterError::Unknown(_) | ClusterError::Seed(_) | ClusterError::Profile(_) => Exit::Usage,
+        ClusterError::Driver(_) => Exit::Aborted,
+    }
+}
+
+macro_rules! from_library {
+    ($($error:ty),*) => {$(
+        impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::Library(error.into())
+            }
+        }
+    )*};
+}
+
+from_library!(AppError, ClusterError, ExperimentError);
