@@ -15,6 +15,13 @@ use steadfast::{Cluster, Experiment, NodeFailure, SockShop, Units as _, sockshop
 /// How often one seed is run again.
 const RUNS: usize = if cfg!(debug_assertions) { 10 } else { 200 };
 
+/// What is deployed and put under the experiment, one after the other: both manifests, and the second once more as it is.
+const STORY: [(&str, &str); 3] = [
+    (sockshop::BASE_NAME, sockshop::BASE),
+    (sockshop::HA_NAME, sockshop::HA),
+    (sockshop::HA_NAME, sockshop::HA),
+];
+
 /// The experiment of a deployed shop, as the story has it, a shorter observation aside.
 macro_rules! experiment {
     ($shop:expr) => {
@@ -28,16 +35,16 @@ macro_rules! experiment {
 }
 
 /// A built-in profile. On kind nobody replaces a lost node, and the HA manifest keeps pods apart on six nodes at least, more
-/// while it is rolled out: it gets nodes enough for two experiments.
+/// while it is rolled out: it gets nodes enough for three experiments.
 fn profile(name: &str) -> Profile {
     let mut profile = Profile::built_in(name).unwrap();
     if name == "kind" {
-        profile.nodes.count = 20;
+        profile.nodes.count = 40;
     }
     profile
 }
 
-/// The histories of an experiment on the base manifest and of another on the HA manifest after it, through the Kubernetes API.
+/// The histories of the experiments of the story, through the Kubernetes API.
 async fn through_the_api(name: &str, seed: u64) -> Vec<Vec<u8>> {
     let cluster = Cluster::embedded()
         .custom_profile(profile(name))
@@ -46,7 +53,7 @@ async fn through_the_api(name: &str, seed: u64) -> Vec<Vec<u8>> {
         .await
         .unwrap();
     let mut histories = Vec::new();
-    for manifest in [sockshop::BASE_NAME, sockshop::HA_NAME] {
+    for (manifest, _) in STORY {
         let shop = SockShop::deploy(&cluster, manifest).await.unwrap();
         let report = experiment!(shop).run(&cluster).await.unwrap();
         histories.push(report.history().to_bytes());
@@ -78,8 +85,7 @@ impl Bare {
         let profile = Arc::new(profile(name));
         let model = SockShop::model().unwrap();
         let mut stage = Stage::new(profile, seed);
-        let manifests = [(sockshop::BASE_NAME, sockshop::BASE), (sockshop::HA_NAME, sockshop::HA)];
-        manifests
+        STORY
             .map(|(name, text)| {
                 let manifest = Manifest::parse(text, name).unwrap();
                 stage.deploy(name, &manifest, &model).unwrap();
@@ -143,7 +149,7 @@ async fn what_runs_in_other_threads_is_not_seen() {
 async fn another_seed_has_another_history() {
     let bare = Bare::new().await;
     let runs: BTreeSet<Vec<u8>> = (0..6).flat_map(|seed| bare.run("eks-workshop", seed)).collect();
-    assert_eq!(runs.len(), 12);
+    assert_eq!(runs.len(), 18);
 }
 
 /// The Kubernetes API, its watches and tokio's timers leave no trace in a history: seen in the bytes.
