@@ -7,8 +7,9 @@
 //! second belongs to [`Phase::Several`].
 //!
 //! A milestone that was never reached is *absent* when a later one was reached, or when it cannot be reached any more
-//! (`NotReady` of a deleted node, the endpoints of a pod that no service listed): its phase is skipped. Otherwise its phase
-//! lasts to the end of the observation.
+//! (`NotReady` of a deleted node, the endpoints of a pod that no service listed, serving in a history that does not see who
+//! serves, as a real cluster's): its phase is skipped. Otherwise its phase lasts to the end of the observation. Serving says
+//! nothing of Ready: a pod that listens may still fail its probe.
 
 use super::victims::{Milestone, Timeline};
 use super::window::Window;
@@ -30,13 +31,15 @@ pub enum Phase {
     Starting,
     /// Until the replacement is Ready.
     Readying,
+    /// Until the replacement listens: without a probe it is Ready, and gets traffic, as soon as its containers run.
+    Warming,
     /// No one phase: every victim on the path is replaced, or there was none.
     Several,
 }
 
 impl Phase {
     /// All, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Unnoticed,
         Self::Detecting,
         Self::Withdrawing,
@@ -44,6 +47,7 @@ impl Phase {
         Self::Scheduling,
         Self::Starting,
         Self::Readying,
+        Self::Warming,
         Self::Several,
     ];
 
@@ -58,6 +62,7 @@ impl Phase {
             Self::Scheduling => "scheduling",
             Self::Starting => "starting",
             Self::Readying => "readying",
+            Self::Warming => "warming",
             Self::Several => "several",
         }
     }
@@ -73,6 +78,7 @@ impl Phase {
             Self::Scheduling => Some(Milestone::Scheduled),
             Self::Starting => Some(Milestone::Started),
             Self::Readying => Some(Milestone::Ready),
+            Self::Warming => Some(Milestone::Serving),
             Self::Several => None,
         }
     }
@@ -108,7 +114,12 @@ fn ends(timeline: &Timeline, first_error: Option<u64>) -> Vec<(Phase, u64)> {
             timeline.time(milestone)
         };
         let absent = later || timeline.passes_by(milestone);
-        later |= reached.is_some();
+        // Serving does not say that the pod was ever Ready, but all that is before that.
+        later |= match phase {
+            Phase::Warming => false,
+            Phase::Readying => reached.is_some() || timeline.time(Milestone::Serving).is_some(),
+            _ => reached.is_some(),
+        };
         ends.push((phase, reached.unwrap_or(if absent { 0 } else { u64::MAX })));
     }
     ends.reverse();

@@ -22,7 +22,7 @@ pub enum Milestone {
     Started,
     /// The replacement's Ready condition became True.
     Ready,
-    /// The replacement's process listens. Kubernetes does not see it without probes; it ends no phase.
+    /// The replacement's process listens. Kubernetes does not see it without probes; an embedded cluster does.
     Serving,
 }
 
@@ -78,6 +78,8 @@ pub(super) struct Timeline {
     times: [Option<u64>; 8],
     /// Whether its node object was deleted: then it will never become `NotReady`.
     node_deleted: bool,
+    /// Whether the history sees who serves: a real cluster's does not.
+    sees_serving: bool,
     /// Whether a service listed it when the fault struck: otherwise it can be withdrawn from none.
     listed: bool,
 }
@@ -93,6 +95,7 @@ impl Timeline {
         match milestone {
             Milestone::NodeNotReady => self.node_deleted,
             Milestone::EndpointsGone => !self.listed,
+            Milestone::Serving => !self.sees_serving,
             _ => false,
         }
     }
@@ -193,6 +196,10 @@ pub(super) fn timelines(history: &History, window: Window, victims: &[Victim]) -
     let seen = Seen::in_observation(history, window);
     let replacements = seen.replacements(victims);
     let services = Services::before(history, window);
+    let sees_serving = history
+        .events
+        .iter()
+        .any(|event| matches!(event.what, What::PodServing { .. }));
     let timeline = |victim: &Victim| {
         let replacement = replacements.get(victim.pod.as_str());
         let of_new = |firsts: &Firsts<'_>| replacement.and_then(|pod| firsts.of(pod));
@@ -209,6 +216,7 @@ pub(super) fn timelines(history: &History, window: Window, victims: &[Victim]) -
                 of_new(&seen.serving),
             ],
             node_deleted: seen.node_deleted.of(&victim.node).is_some(),
+            sees_serving,
             listed: !listing.is_empty(),
             victim: victim.clone(),
         }

@@ -194,6 +194,11 @@ fn mark(run: &RunView<'_>, hypothesis: &Hypothesis) -> String {
 
 fn journey(name: &str, runs: &[RunView<'_>], rows: &mut Vec<Row>) {
     let find = |run: &RunView<'_>| run.analysis.journeys.iter().position(|journey| journey.name == name);
+    rows.push(Row::new(format!("journey {name}"), []));
+    let victims = runs
+        .iter()
+        .map(|run| find(run).map_or_else(|| "-".into(), |at| victims(run, at)));
+    rows.push(Row::new("  victims on its path", victims));
     let mut row = |label: &str, cell: &dyn Fn(&JourneyAnalysis) -> String| {
         let cells = runs
             .iter()
@@ -202,7 +207,6 @@ fn journey(name: &str, runs: &[RunView<'_>], rows: &mut Vec<Row>) {
     };
     let availability = |journey: &JourneyAnalysis| journey.availability_ppm().map_or_else(|| "no data".into(), percent);
     let after = |after: u64| format!("{} s", crate::analysis::figures::count(after));
-    row(&format!("journey {name}"), &|_| String::new());
     row("  availability", &availability);
     row("  longest outage", &|journey| {
         if journey.outages.is_empty() {
@@ -237,6 +241,29 @@ fn journey(name: &str, runs: &[RunView<'_>], rows: &mut Vec<Row>) {
     row("  consistency anomalies", &|journey| {
         crate::analysis::figures::count(journey.anomalies)
     });
+}
+
+/// The apps on a journey's path that lost pods, in the order of the path: `carts, orders x2`.
+fn victims(run: &RunView<'_>, journey: usize) -> String {
+    let path = run
+        .header
+        .journeys
+        .get(journey)
+        .map_or(&[][..], |journey| &journey.path);
+    let lost = path.iter().filter_map(|app| {
+        let pods = run.analysis.victims.iter().filter(|victim| victim.app == *app).count();
+        match pods {
+            0 => None,
+            1 => Some(app.clone()),
+            pods => Some(format!("{app} x{pods}")),
+        }
+    });
+    let lost: Vec<String> = lost.collect();
+    if lost.is_empty() {
+        "none".into()
+    } else {
+        lost.join(", ")
+    }
 }
 
 /// What a run rests on: reasons, evidence, and what was not modelled or assumed.

@@ -54,7 +54,8 @@ fn replace(history: &mut History, app: &str, times: [u64; 6]) {
     history.add(serving, What::PodServing { pod: new, app });
 }
 
-/// Everything bad from second 1 on; node NotReady at 10, and both victims on their way: front-end Ready at 20, carts at 30.
+/// Everything bad from second 1 on; node NotReady at 10, and both victims on their way: front-end Ready and serving at
+/// 20, carts Ready at 30 and serving at 50.
 fn base() -> History {
     let mut history = healthy();
     for after in 1..OBSERVED {
@@ -68,7 +69,7 @@ fn base() -> History {
     for after in 2..OBSERVED {
         history.at(after).failures[0].first += 10_000_000;
     }
-    replace(&mut history, "front-end", [15, 15, 16, 18, 20, 50]);
+    replace(&mut history, "front-end", [15, 15, 16, 18, 20, 20]);
     replace(&mut history, "carts", [15, 15, 25, 28, 30, 50]);
     history
 }
@@ -88,7 +89,7 @@ fn phases(history: &History) -> Vec<(Phase, u64)> {
 #[test]
 fn a_bad_second_belongs_to_the_earliest_unfinished_phase_of_the_first_victim_on_the_path() {
     use Phase::*;
-    // front-end is done at 20; from there on carts is in its sixth phase.
+    // front-end is done at 20; from there on carts is the first that has one.
     let expected = [
         (Unnoticed, 3), // 1 to 3
         (Detecting, 6), // 4 to 9
@@ -97,7 +98,8 @@ fn a_bad_second_belongs_to_the_earliest_unfinished_phase_of_the_first_victim_on_
         (Scheduling, 1 + 5), // 15; then carts, 20 to 24
         (Starting, 2 + 3),
         (Readying, 2 + 2),
-        (Several, 30),
+        (Warming, 20),
+        (Several, 10),
     ];
     assert_eq!(phases(&base()), expected);
 }
@@ -143,7 +145,7 @@ fn without_a_victim_on_the_path_no_phase_is_to_blame() {
 #[test]
 fn a_milestone_never_reached_keeps_its_phase_to_the_end() {
     let mut history = base();
-    history.forget(|what| matches!(what, What::PodScheduled { pod, .. } | What::PodStarted { pod, .. } | What::PodReady { pod, .. } if pod == "carts-2"));
+    history.forget(|what| matches!(what, What::PodScheduled { pod, .. } | What::PodStarted { pod, .. } | What::PodReady { pod, .. } | What::PodServing { pod, .. } if pod == "carts-2"));
     assert!(
         phases(&history).contains(&(Phase::Scheduling, 1 + 40)),
         "{:?}",
@@ -307,6 +309,36 @@ fn the_first_error_is_the_first_after_the_injection() {
         ),
         (Milestone::FirstError, at(2))
     );
+}
+
+#[test]
+fn a_replacement_that_is_ready_but_never_serves_is_warming_to_the_end() {
+    let mut history = base();
+    history.forget(|what| matches!(what, What::PodServing { pod, .. } if pod == "carts-2"));
+    assert!(
+        phases(&history).contains(&(Phase::Warming, 30)),
+        "{:?}",
+        phases(&history)
+    );
+}
+
+#[test]
+fn a_replacement_that_serves_but_is_never_ready_is_readying_to_the_end() {
+    let mut history = base();
+    history
+        .forget(|what| matches!(what, What::PodStarted { pod, .. } | What::PodReady { pod, .. } if pod == "carts-2"));
+    let phases = phases(&history);
+    assert!(
+        phases.contains(&(Phase::Starting, 2)) && phases.contains(&(Phase::Readying, 2 + 35)),
+        "carts ran, or it would not serve: {phases:?}"
+    );
+}
+
+#[test]
+fn a_history_that_does_not_see_who_serves_has_no_warming() {
+    let mut history = base();
+    history.forget(|what| matches!(what, What::PodServing { .. }));
+    assert_eq!(phases(&history).last(), Some(&(Phase::Several, 30)));
 }
 
 #[test]

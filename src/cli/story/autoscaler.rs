@@ -4,6 +4,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{ListParams, LogParams};
 use kube::{Api, ResourceExt as _};
 
+use crate::analysis::figures::counted;
 use crate::cli::error::CliError;
 use crate::cluster::Cluster;
 
@@ -82,8 +83,17 @@ fn is_ready(pod: &Pod) -> bool {
 fn judge_log(log: &str) -> (bool, String) {
     let errors: Vec<&str> = log.lines().filter(|line| line.starts_with(['E', 'F'])).collect();
     match errors.first() {
-        None => (true, format!("its log has {} lines and no error", log.lines().count())),
-        Some(first) => (false, format!("its log has {} error lines: {first}", errors.len())),
+        None => (
+            true,
+            format!(
+                "its log has {} and no error",
+                counted(log.lines().count() as u64, "line")
+            ),
+        ),
+        Some(first) => (
+            false,
+            format!("its log has {}: {first}", counted(errors.len() as u64, "error line")),
+        ),
     }
 }
 

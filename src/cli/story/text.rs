@@ -96,16 +96,13 @@ fn survey(settings: &Settings, all: &[Seed], page: &mut Page) {
         page.point("Not counted (--seeds 0).");
         return;
     }
-    let seeds = format!("of {}", counted(all.len() as u64, "seed"));
     let proportion = |has: fn(&Seed) -> bool| {
-        share(all, has)
-            .to_string()
-            .replacen(&format!("of {}", all.len()), &seeds, 1)
+        // "3 of 4 (75.0 %, 30.1 to 95.4 %)", said in full.
+        let share = share(all, has).to_string();
+        let share = share.replacen(" (", if all.len() == 1 { " seed (" } else { " seeds (" }, 1);
+        share.replacen(" %, ", " %, 95 % interval ", 1)
     };
-    page.point(&format!(
-        "{HA_NAME} held in {} (95 % interval).",
-        proportion(Seed::held)
-    ));
+    page.point(&format!("{HA_NAME} held in {}.", proportion(Seed::held)));
     page.point(&format!(
         "{BASE_NAME} was violated in {}.",
         proportion(|seed| seed.base == Verdict::Violated)

@@ -56,6 +56,7 @@ fn two_runs_stand_side_by_side() {
         unschedulable                  no pod                   no pod
 
         journey checkout
+          victims on its path          front-end, carts         front-end, carts
           availability                 3.3 %                    99.8 %
           longest outage               58 s                     1 s
           recovered after              never                    0 s

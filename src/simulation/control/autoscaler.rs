@@ -50,7 +50,7 @@ impl World {
         if ours {
             self.autoscaler = AutoscalerState::default();
             let delay = draw(&mut self.chance.cloud, flags.start);
-            self.log(
+            self.append_log(
                 pod,
                 "Cluster Autoscaler started; waiting for the leader's lease".to_owned(),
             );
@@ -58,7 +58,7 @@ impl World {
         }
     }
 
-    fn log(&mut self, pod: u32, text: String) {
+    fn append_log(&mut self, pod: u32, text: String) {
         let seconds = self.now.second();
         let lines = self.logs.entry(pod).or_default();
         if lines.len() == LOG_LINES {
@@ -91,7 +91,7 @@ impl World {
             let from = self.group.desired;
             self.group.desired = (from + missing).min(group.max);
             self.autoscaler.last_add = Some(self.now);
-            self.log(
+            self.append_log(
                 pod,
                 format!(
                     "Scale-up: {} pods unschedulable, setting group size {from} -> {}",
@@ -106,7 +106,7 @@ impl World {
         } else if pending.is_empty() {
             self.scale_down(pod);
         } else if self.group.desired >= group.max {
-            self.log(
+            self.append_log(
                 pod,
                 format!(
                     "{} pods unschedulable, the group is at its maximum of {}",
@@ -217,7 +217,7 @@ impl World {
         self.autoscaler.unneeded.remove(&id);
         self.group.desired -= 1;
         let name = self.machines[id.0 as usize].name.clone();
-        self.log(
+        self.append_log(
             pod,
             format!("Scale-down: removing node {name}, group size -> {}", self.group.desired),
         );
