@@ -9,5 +9,6 @@ mod fidelity {
     mod kill;
     mod scene;
     mod shop;
+    mod sources;
     mod table;
 }

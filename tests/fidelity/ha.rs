@@ -6,21 +6,49 @@ use steadfast::app::AppError;
 use steadfast::model::fault::choose;
 use steadfast::model::time::Span;
 use steadfast::simulation::world::World;
-use steadfast::survey::{Stage, SurveyError, seeds};
+use steadfast::survey::{Stage, seeds};
 use steadfast::{Cluster, NodeFailure, SockShop};
 
 use super::shop::{
-    APART, BASE, EKS, HA, MODEL, SPACE, STORES, drive, fullest, serving, unschedulable, warm_up, without_autoscaler,
+    APART, BASE, EKS, HA, MODEL, SPACE, STORES, apply, drive, fullest, serving, unschedulable, warm_up,
+    without_autoscaler,
 };
 
-/// Fresh deployments on seven nodes, where they fit.
-static FRESH: LazyLock<Vec<Result<World, SurveyError>>> = LazyLock::new(|| {
-    let profile = without_autoscaler(7);
-    seeds(0..300, |seed| {
-        let mut stage = Stage::new(profile.clone(), seed);
-        stage.deploy("ha", &HA, &MODEL).map(|()| stage.world().clone())
+/// Fresh deployments after two minutes: what does not run then has no node.
+fn fresh(nodes: u32, count: u64) -> Vec<World> {
+    let profile = without_autoscaler(nodes);
+    seeds(0..count, |seed| {
+        let mut world = Stage::new(profile.clone(), seed).world().clone();
+        world.describe(SPACE, &MODEL).unwrap();
+        apply(&mut world, &HA);
+        world.run_for(Span::secs(120));
+        world
     })
-});
+}
+
+/// On seven nodes, where they may fit.
+static FRESH: LazyLock<Vec<World>> = LazyLock::new(|| fresh(7, 300));
+
+fn fits(world: &World) -> bool {
+    let pods = &world.store().pods;
+    pods.by_name(Some(SPACE)).count() == 39 && pods.by_name(Some(SPACE)).all(|(_, pod)| pod.body.is_ready())
+}
+
+/// What each service keeps away from, as the workshop's manifest has it: itself, and these.
+const AWAY_FROM: [(&str, &str); 7] = [
+    ("carts", "carts-db"),
+    ("catalogue", "catalogue-db"),
+    ("orders", "orders-db"),
+    ("queue-master", "shipping"),
+    ("rabbitmq", "shipping"),
+    ("user", "user-db"),
+    ("front-end", "front-end"),
+];
+
+/// Whether two pods may not share a node: required anti-affinity counts in both directions.
+fn exclude(one: &str, other: &str) -> bool {
+    one == other && APART.contains(&one) || AWAY_FROM.contains(&(one, other)) || AWAY_FROM.contains(&(other, one))
+}
 
 #[tokio::test]
 async fn three_nodes_without_an_autoscaler_refuse_in_words_and_in_finite_time() {
@@ -34,42 +62,64 @@ async fn three_nodes_without_an_autoscaler_refuse_in_words_and_in_finite_time() 
     };
     assert_eq!(*waited_s, 1200);
     assert!((1200..1210).contains(&took.as_secs()), "{took:?}");
-    // Three nodes hold 18 pods, 2 name servers among them; 39 are wanted.
+    // Three nodes have 18 slots, two for the name servers; 39 are wanted.
     let pending = waiting.iter().find(|line| line.ends_with("pods Pending")).unwrap();
     let number: u32 = pending.split(' ').next().unwrap().parse().unwrap();
-    assert!((23..=30).contains(&number), "{pending}");
+    assert_eq!(number, 23, "{pending}");
     let text = error.to_string();
-    for reason in [
-        "0/3 nodes are available",
-        "Too many pods",
-        "didn't match pod anti-affinity rules",
-        "front-end",
-    ] {
+    // All slots are taken, so that is what every node says.
+    for reason in ["Deployments not complete", "0/3 nodes are available: 3 Too many pods"] {
         assert!(text.contains(reason), "no `{reason}` in: {text}");
     }
 }
 
 #[test]
-fn a_fresh_deployment_fits_on_seven_nodes() {
-    let refused: Vec<usize> = (0..FRESH.len()).filter(|&seed| FRESH[seed].is_err()).collect();
-    println!(
-        "of {} fresh deployments on 7 nodes {} did not fit: {refused:?}",
-        FRESH.len(),
-        refused.len()
-    );
-    assert!(refused.len() * 20 <= FRESH.len(), "{refused:?}");
-    for world in FRESH.iter().flatten() {
-        assert!(fullest(world) <= 11);
-        assert_eq!(unschedulable(world), 0);
-        assert_eq!(shop_pods(world).len(), 39);
+fn seven_nodes_can_hold_a_fresh_deployment_and_where_they_do_not_every_free_slot_is_forbidden() {
+    let mut fitting = 0;
+    for (seed, world) in FRESH.iter().enumerate() {
+        assert!(fullest(world) <= 11, "seed {seed}");
+        if fits(world) {
+            fitting += 1;
+            assert_eq!(unschedulable(world), 0, "seed {seed}");
+            continue;
+        }
+        // The scheduler places one pod after the other and never moves one: 41 pods in 42 slots are a puzzle that it may lose.
+        let all: Vec<_> = world.store().pods.iter().map(|(_, pod)| pod).collect();
+        let waiting: Vec<&str> = all
+            .iter()
+            .filter(|it| it.body.node.is_none())
+            .map(|it| &*it.body.app)
+            .collect();
+        assert!(!waiting.is_empty(), "seed {seed}");
+        for node in world.candidates() {
+            let there: Vec<&str> = all
+                .iter()
+                .filter(|it| it.body.node_name.as_deref() == Some(&*node.name))
+                .map(|it| &*it.body.app)
+                .collect();
+            for app in waiting.iter().filter(|_| there.len() < 11) {
+                assert!(
+                    there.iter().any(|other| exclude(app, other)),
+                    "seed {seed}: {app} could go to {there:?}"
+                );
+            }
+        }
     }
+    println!("{fitting} of {} fresh deployments fit on 7 nodes", FRESH.len());
+    for nodes in [8, 9] {
+        let fitting = fresh(nodes, 20).iter().filter(|world| fits(world)).count();
+        println!("{fitting} of 20 fresh deployments fit on {nodes} nodes");
+    }
+    assert!(fitting >= 50, "{fitting}");
+    assert!(fitting < FRESH.len());
 }
 
 #[test]
-fn a_fresh_deployment_does_not_fit_on_six_nodes() {
-    let profile = without_autoscaler(6);
-    for refused in seeds(0..8, |seed| Stage::new(profile.clone(), seed).deploy("ha", &HA, &MODEL)) {
-        assert!(matches!(refused, Err(SurveyError::NotReady(_))), "{refused:?}");
+fn six_nodes_never_hold_a_fresh_deployment() {
+    for world in fresh(6, 20) {
+        assert!(!fits(&world));
+        // 36 slots for 39 pods and two name servers.
+        assert!(unschedulable(&world) >= 5);
     }
 }
 
@@ -86,7 +136,7 @@ fn shop_pods(world: &World) -> Vec<(&str, &str)> {
 #[test]
 fn two_of_seven_nodes_never_take_all_replicas_of_a_service_with_anti_affinity_but_of_a_store_they_can() {
     let (mut pairs, mut fatal, mut placements, mut risky) = (0, 0, 0, 0);
-    for world in FRESH.iter().flatten() {
+    for world in FRESH.iter().filter(|world| fits(world)) {
         let pods = shop_pods(world);
         let nodes: Vec<String> = world.candidates().into_iter().map(|node| node.name).collect();
         assert_eq!(nodes.len(), 7);
@@ -108,15 +158,16 @@ fn two_of_seven_nodes_never_take_all_replicas_of_a_service_with_anti_affinity_bu
         risky += u32::from(at_risk);
     }
     println!("{fatal} of {pairs} pairs of victims take a whole store, in {risky} of {placements} placements");
-    assert!(pairs > 5_000);
+    assert!(pairs >= 50 * 21);
     assert!(fatal > 0, "no pair of victims ever takes a whole store");
 }
 
 #[test]
 fn every_service_with_anti_affinity_keeps_a_replica_at_every_moment_when_two_of_seven_nodes_are_terminated() {
+    let fitting: Vec<&World> = FRESH.iter().filter(|world| fits(world)).take(50).collect();
+    assert_eq!(fitting.len(), 50);
     let worst = seeds(0..50, |seed| {
-        let Ok(world) = &FRESH[seed as usize] else { return None };
-        let mut world = world.clone();
+        let mut world = fitting[seed as usize].clone();
         warm_up(&mut world);
         let fault = NodeFailure::terminate().count(2);
         let victims = choose(&fault, &world.candidates(), world.profile().terminate.rounding, seed).unwrap();
@@ -131,10 +182,8 @@ fn every_service_with_anti_affinity_keeps_a_replica_at_every_moment_when_two_of_
             }
             most = most.max(fullest(world));
         });
-        Some((seed, least, most))
+        (seed, least, most)
     });
-    let worst: Vec<_> = worst.into_iter().flatten().collect();
-    assert!(worst.len() >= 45, "{}", worst.len());
     for (seed, least, most) in &worst {
         assert!(
             least.iter().all(|&least| least >= 1),
@@ -148,7 +197,7 @@ fn every_service_with_anti_affinity_keeps_a_replica_at_every_moment_when_two_of_
 
 #[test]
 fn rolled_over_the_base_the_group_tends_to_nine_nodes() {
-    let sizes = seeds(0..30, |seed| {
+    let sizes = seeds(0..20, |seed| {
         let mut stage = Stage::new(EKS.clone(), seed);
         stage.deploy("base", &BASE, &MODEL).unwrap();
         let done = stage.deploy("ha", &HA, &MODEL);
