@@ -255,7 +255,6 @@ impl Undeployed {
             .map_err(AppError::Describe)?;
         deploy::apply(cluster, &self.manifest).await?;
         deploy::wait(cluster, &self.name, &self.manifest).await?;
-        cluster.settle().await;
         Ok(App {
             name: self.name.into(),
             namespace,

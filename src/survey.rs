@@ -107,11 +107,12 @@ impl Stage {
             .filter(|object| object.kind == "Deployment")
             .map(|object| object.name.as_str())
             .collect();
+        // What was so already is complete at once.
         for _ in 0..LONGEST {
-            self.world.run_for(Span::secs(1));
             if self.complete(&namespace, Some(&deployments)) {
                 return Ok(());
             }
+            self.world.run_for(Span::secs(1));
         }
         Err(SurveyError::NotReady(name.to_owned()))
     }

@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fidelity {
+    mod autoscaler;
     mod base;
     mod delete;
+    mod ha;
     mod kill;
     mod scene;
     mod shop;
+    mod sources;
     mod table;
 }

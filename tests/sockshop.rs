@@ -1,34 +1,98 @@
 //! The workshop's experiments as tests: the sock shop under node termination.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use rstest::rstest;
-use steadfast::{Cluster, Experiment, NodeFailure, SockShop, Units as _, Verdict, assert_availability_snapshot};
+use steadfast::analysis::Proportion;
+use steadfast::model::history::What;
+use steadfast::{
+    Cluster, Experiment, NodeFailure, Report, SockShop, Units as _, Verdict, assert_availability_snapshot,
+};
 
-/// The seed of the story: the first from 0 upward whose highly available run agrees with the majority of 200 seeds.
-const STORY: u64 = 0;
+/// The seed of the story that `cargo run` tells: the first from 0 upward whose highly available run agrees with the majority of 200
+/// seeds. (At seed 0 it is violated.)
+const STORY: u64 = 1;
 
-/// The workshop's two runs: 40 % of the nodes are terminated under load. The highly available manifest is rolled out over the base
-/// one, as there, and the Cluster Autoscaler makes room for it.
-///
+/// The services that the highly available manifest keeps apart.
+const APART: [&str; 9] = [
+    "front-end",
+    "catalogue",
+    "carts",
+    "orders",
+    "payment",
+    "shipping",
+    "queue-master",
+    "rabbitmq",
+    "user",
+];
+
 /// «Up» means not dark: from a minute after the fault on, at least one visit in ten succeeds in every ten seconds. The shop cannot do
-/// better than that: its replacements get traffic before they can serve, and its front-end crashes when the catalogue refuses.
-#[rstest]
-#[case::base(&["sockshop-demo"], Verdict::Violated)]
-#[case::ha(&["sockshop-demo", "sockshop-demo-ha"], Verdict::Held)]
-#[tokio::test]
-async fn sockshop_under_node_termination(#[case] manifests: &[&str], #[case] expected: Verdict) -> steadfast::Result {
-    let cluster = Cluster::embedded().seed(STORY).start().await?;
-    let mut shop = SockShop::deploy(&cluster, manifests[0]).await?;
-    for manifest in &manifests[1..] {
-        shop = SockShop::deploy(&cluster, manifest).await?;
-    }
-    let report = Experiment::new("terminate-eks-nodes")
+/// better: its replacements get traffic before they can serve, and its front-end crashes when the catalogue refuses.
+async fn terminate(
+    cluster: &Cluster,
+    shop: &SockShop,
+    nodes: NodeFailure,
+    expected: Verdict,
+) -> steadfast::Result<Report> {
+    Ok(Experiment::new("terminate-eks-nodes")
         .hypothesis(shop.browse().recovers_within(60.secs()).of_slots(0.10..))
         .hypothesis(shop.checkout().recovers_within(60.secs()).of_slots(0.10..))
-        .fault(NodeFailure::terminate().percent(40))
+        .fault(nodes)
         .observe_for(10.mins())
         .expect(expected)
-        .run(&cluster)
-        .await?;
-    assert_availability_snapshot!(report);
+        .run(cluster)
+        .await?)
+}
+
+/// The workshop's acts: one replica of everything goes down when 40 % of the nodes are terminated; made highly available (rolled out
+/// over the first, the Cluster Autoscaler makes room) the shop survives the same.
+#[rstest]
+#[case::base(&[("sockshop-demo", Verdict::Violated)])]
+#[case::ha(&[("sockshop-demo", Verdict::Violated), ("sockshop-demo-ha", Verdict::Held)])]
+#[tokio::test]
+async fn sockshop_under_node_termination(#[case] acts: &[(&str, Verdict)]) -> steadfast::Result {
+    let cluster = Cluster::embedded().seed(STORY).start().await?;
+    let mut last = None;
+    for (manifest, expected) in acts {
+        let shop = SockShop::deploy(&cluster, manifest).await?;
+        last = Some(terminate(&cluster, &shop, NodeFailure::terminate().percent(40), *expected).await?);
+    }
+    assert_availability_snapshot!(last.unwrap());
+    Ok(())
+}
+
+/// Losing two of seven nodes never takes the last replica of a service that the manifest keeps apart: at most two of its three are
+/// on them. Whether users are served all the same is another matter: a database has no such rule, and replacements get traffic early.
+#[tokio::test]
+async fn a_fresh_ha_shop_on_seven_nodes_keeps_every_service_that_is_kept_apart() -> steadfast::Result {
+    let (mut held, mut lines) = (0, Vec::new());
+    for seed in 0..50 {
+        let cluster = Cluster::embedded().nodes(7).seed(seed).start().await?;
+        let shop = SockShop::deploy(&cluster, "sockshop-demo-ha").await?;
+        let report = terminate(&cluster, &shop, NodeFailure::terminate().count(2), Verdict::Held).await?;
+        assert!(
+            matches!(report.verdict(), Verdict::Held | Verdict::Violated),
+            "seed {seed} proves nothing"
+        );
+        let victims = report
+            .history()
+            .events
+            .iter()
+            .find_map(|event| match &event.what {
+                What::Injected { nodes, pods, .. } => Some((nodes.len(), pods)),
+                _ => None,
+            })
+            .unwrap();
+        assert_eq!(victims.0, 2, "seed {seed}");
+        for app in APART {
+            let lost = victims.1.iter().filter(|victim| victim.app == app).count();
+            assert!(lost <= 2, "seed {seed}: {app} lost {lost} of 3");
+        }
+        held += u32::from(report.verdict() == Verdict::Held);
+        if report.verdict() != Verdict::Held {
+            lines.push(format!("seed {seed}: {}", report.judgement().reasons.join("; ")));
+        }
+    }
+    let share = Proportion::new(u64::from(held), 50);
+    steadfast::insta::assert_snapshot!(format!("held in {share} seeds\n{}", lines.join("\n")));
     Ok(())
 }

@@ -90,7 +90,7 @@ pub(super) async fn wait(cluster: &Cluster, application: &str, manifest: &Manife
         .filter(|object| object.kind == "Deployment")
         .collect();
     let namespace = manifest.namespace();
-    let done = tokio::time::timeout(LONGEST, until_complete(cluster, namespace, &wanted)).await;
+    let done = tokio::time::timeout(LONGEST, until_settled(cluster, namespace, &wanted)).await;
     match done {
         Ok(done) => done,
         Err(_elapsed) => Err(AppError::NotReady {
@@ -98,6 +98,25 @@ pub(super) async fn wait(cluster: &Cluster, application: &str, manifest: &Manife
             waited_s: LONGEST.as_secs(),
             waiting: missing(cluster, namespace, &wanted).await?,
         }),
+    }
+}
+
+/// Waits until all is complete at a whole second of cluster time. A moment between two seconds does not count, so that nothing
+/// depends on how fast a watch is.
+async fn until_settled(cluster: &Cluster, namespace: &str, wanted: &[&Object]) -> Result<(), AppError> {
+    let api: Api<Deployment> = Api::namespaced(cluster.client(), namespace);
+    loop {
+        until_complete(cluster, namespace, wanted).await?;
+        cluster.settle().await;
+        let now = api
+            .list(&ListParams::default())
+            .await
+            .map_err(|source| AppError::Watch(Box::new(source)))?;
+        let complete = |object: &&Object| now.iter().any(|it| it.name_any() == object.name && is_complete(it));
+        if wanted.iter().all(complete) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

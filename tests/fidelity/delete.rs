@@ -253,6 +253,7 @@ fn a_deleted_dead_nodes_endpoints_fail_until_pod_collection() {
         let until = run.times["collected"] - 5.0;
         for journey in ["single", "triple"] {
             let all = run.load.failures(journey, 1.0..until);
+            assert!(all > 0, "seed {seed}: {journey}");
             let silent = run.load.count(journey, 1.0..until, FailureKind::ConnectTimeout);
             assert_eq!(silent, all, "seed {seed}: {journey}");
         }

@@ -257,6 +257,7 @@ fn a_dead_listed_endpoint_times_connects_out() {
         for journey in ["single", "triple"] {
             // The first second may mix; the power cut itself breaks requests in flight.
             let all = load.failures(journey, 1.0..until);
+            assert!(all > 0, "seed {seed}: {journey}");
             assert_eq!(
                 load.count(journey, 1.0..until, FailureKind::ConnectTimeout),
                 all,

@@ -8,6 +8,7 @@ use super::super::event::Event;
 use super::super::objects::meta::Owner;
 use super::super::objects::workload::ReplicaSetStatus;
 use super::super::world::{World, draw};
+use crate::model::time::Time;
 
 impl World {
     pub(in crate::simulation) fn replica_set_changed(&mut self, row: u32) {
@@ -59,15 +60,21 @@ impl World {
             }
         }
         let pods = self.active_pods(set.meta.uid);
-        let ready = pods
+        let ready: Vec<Time> = pods
             .iter()
-            .filter(|&&pod| self.store.pod(pod).is_some_and(|row| row.body.is_ready()))
-            .count() as u32;
+            .filter_map(|&pod| self.store.pod(pod)?.body.ready)
+            .filter_map(|(ready, since)| ready.then_some(since + set.body.min_ready))
+            .collect();
+        // Ready for `minReadySeconds` is available (pkg/api/v1/pod/util.go `IsPodAvailable`); the controller looks again then.
+        let available = ready.iter().filter(|&&at| at <= self.now).count() as u32;
+        if let Some(&next) = ready.iter().filter(|&&at| at > self.now).min() {
+            self.queue.post(next, Event::ReplicaSet(row));
+        }
         let status = ReplicaSetStatus {
             observed: set.meta.generation,
             replicas: pods.len() as u32,
-            ready,
-            available: ready,
+            ready: ready.len() as u32,
+            available,
         };
         if status != set.body.status {
             self.store
