@@ -3,7 +3,9 @@
 //! No data is never health. Each check either finds its evidence and says so, or says what is lacking; one thing that is
 //! lacking makes the run inconclusive.
 
-use super::figures::{count, counted, length, millis, seconds};
+use std::collections::BTreeMap;
+
+use super::figures::{count, counted, failure_kind, length, millis, seconds};
 use super::nodes::StruckNode;
 use super::outages::WINDOW;
 use super::verdict::{Finding, Measured, Outcome};
@@ -11,7 +13,7 @@ use super::window::Window;
 use super::{Analysis, JourneyAnalysis};
 use crate::model::experiment::Claim;
 use crate::model::fault::Mode;
-use crate::model::history::{History, What};
+use crate::model::history::{FailureKind, History, What};
 
 /// The largest lag of a slot behind its planned start at which the load still counts as on schedule: 100 ms, in microseconds.
 pub const MAX_LAG: u64 = 100_000;
@@ -49,6 +51,7 @@ impl Evidence {
         }
         let Some(window) = analysis.window else {
             evidence.lacking.push("no fault was injected".into());
+            evidence.lacking.extend(no_steady_state(history));
             return evidence;
         };
         evidence.add(steady_state(history, window));
@@ -76,6 +79,31 @@ impl Evidence {
             Err(lacking) => self.lacking.push(lacking),
         }
     }
+}
+
+/// Why nothing was injected, as far as the history says.
+fn no_steady_state(history: &History) -> Option<String> {
+    let seconds = history.events.iter().find_map(|event| match event.what {
+        What::SteadyState { seconds, met: false } => Some(seconds),
+        _ => None,
+    })?;
+    let mut failures: BTreeMap<(u32, u32, FailureKind), u64> = BTreeMap::new();
+    for second in &history.seconds {
+        for it in &second.failures {
+            *failures.entry((second.journey, it.step, it.kind)).or_default() += u64::from(it.count);
+        }
+    }
+    // Of equally many the first.
+    let most = failures.into_iter().rev().max_by_key(|(_, count)| *count);
+    let most = most.and_then(|((journey, step, kind), count)| {
+        let journey = &history.header.journeys.get(journey as usize)?.name;
+        let (failed, kind, step) = (counted(count, "visit"), failure_kind(kind), step + 1);
+        Some(format!("; {failed} of {journey} failed at step {step}: {kind}"))
+    });
+    let most = most.unwrap_or_default();
+    Some(format!(
+        "no steady state: there were no {seconds} seconds in a row in which every slot was good{most}"
+    ))
 }
 
 /// The last steady-state check before the injection was met. Of several at one time each must be.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::model::experiment::Claim;
 use crate::model::fault::{NodeFailure, Selection};
+use crate::model::history::FailureKind;
 use crate::model::units;
 
 /// A share with one decimal, rounded down: 999,999 ppm are `99.9 %`, since `100.0 %` says that nothing failed.
@@ -72,6 +73,21 @@ pub fn length(length: Duration) -> String {
         format!("{} s", count(length.as_secs()))
     } else {
         units::text::format(length)
+    }
+}
+
+/// How a request failed: `status 404`, `connect time-out`.
+#[must_use]
+pub fn failure_kind(kind: FailureKind) -> String {
+    match kind {
+        FailureKind::Dns => "name not resolved".into(),
+        FailureKind::Refused => "connection refused".into(),
+        FailureKind::Unreachable => "no route to host".into(),
+        FailureKind::ConnectTimeout => "connect time-out".into(),
+        FailureKind::ReadTimeout => "read time-out".into(),
+        FailureKind::Reset => "connection reset".into(),
+        FailureKind::Status(status) => format!("status {status}"),
+        FailureKind::Content => "unexpected content".into(),
     }
 }
 

@@ -14,11 +14,12 @@ use crate::model::units::text;
 
 /// Are we still up when nodes die? Resilience experiments on an embedded Kubernetes cluster.
 ///
-/// Without a command, and with `run` alone, it tells a workshop's story: a shop with one replica of everything loses nodes and
-/// goes down; the same shop, made highly available, loses nodes and stays up. With `--manifest` it runs one experiment on an
-/// application of yours.
+/// Without a command, and with `run` alone, it tells a workshop's story: a shop
+/// with one replica of everything loses nodes and goes down; the same shop, made
+/// highly available, loses nodes and stays up. With `--manifest` it runs one
+/// experiment on an application of yours.
 #[derive(Debug, clap::Parser)]
-#[command(version, after_help = HELP, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(version, after_help = HELP, args_conflicts_with_subcommands = true, verbatim_doc_comment)]
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -47,7 +48,6 @@ impl Args {
 /// The options of a run.
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = ArgGroup::new("target").multiple(false))]
-#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub struct Run {
     /// Deploy this manifest and run one experiment on it, instead of the story
     #[arg(long, value_name = "FILE", help_heading = "Application")]

@@ -66,7 +66,7 @@ impl CliError {
         use crate::Error;
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Library(Error::App(_)) | Self::NoJourneys { .. } => Exit::Input,
+            Self::Library(Error::App(_)) | Self::NoJourneys { .. } | Self::Survey { .. } => Exit::Input,
             Self::Library(Error::Cluster(error)) => of_cluster(error),
             Self::Library(Error::Experiment(error)) => match error {
                 ExperimentError::CannotExpect(_) | ExperimentError::TooShort(_) => Exit::Usage,
@@ -74,7 +74,6 @@ impl CliError {
                 ExperimentError::Cluster(error) => of_cluster(error),
                 ExperimentError::Nodes(_) => Exit::Aborted,
             },
-            Self::Survey { .. } => Exit::Input,
             Self::Api { .. } | Self::Runtime(_) => Exit::Aborted,
             Self::Output { .. } | Self::Print(_) => Exit::Output,
         }

@@ -52,7 +52,7 @@ pub fn run(
     });
     let mut text = terminal::render(&[report.view()]);
     for file in written.iter().flatten() {
-        text.push_str(&format!("\nwritten: {}", file.display()));
+        text.extend(["\nwritten: ", &file.display().to_string()]);
     }
     text.push('\n');
     // What could not be written is at least shown.

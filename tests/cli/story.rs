@@ -22,7 +22,7 @@ fn the_story_ends_as_expected_and_fits_80_columns() {
         "journey checkout",
         "consistency anomalies",
         "sockshop-demo-ha held in",
-        "of 4 seeds",
+        "of 4 seeds (",
         "At the usual 99 %",
         "Lesson: ",
     ] {

@@ -353,3 +353,27 @@ fn assumed_images_are_allowed() {
     history.header.assumed.push("nginx:1".into());
     assert!(lacking(&history).is_empty());
 }
+
+#[test]
+fn a_run_without_a_steady_state_says_what_failed_most() {
+    let mut history = healthy();
+    history.forget(|what| matches!(what, What::Injected { .. } | What::SteadyState { .. }));
+    history.add(
+        at(100),
+        What::SteadyState {
+            seconds: 30,
+            met: false,
+        },
+    );
+    assert!(
+        lacking(&history)[1].ends_with("every slot was good"),
+        "{:?}",
+        lacking(&history)
+    );
+    history.set(0, 0).set(1, 20);
+    let text = &lacking(&history)[1];
+    assert!(
+        text.ends_with("; 180 visits of checkout failed at step 1: connect time-out"),
+        "{text}"
+    );
+}

@@ -38,7 +38,8 @@ pub struct Script {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Seed {
     /// The seed.
-    pub seed: u64,
+    #[serde(rename = "seed")]
+    pub number: u64,
     /// The first manifest's verdict.
     pub base: Verdict,
     /// The highly available manifest's; none when it did not become ready.
@@ -101,7 +102,7 @@ pub fn one(script: &Script, settings: &Settings, seed: u64) -> Result<Seed, CliE
     let mut stage = Stage::new(settings.profile.clone(), seed);
     let base = script.base.play(&mut stage).map_err(failed)?.verdict();
     let mut result = Seed {
-        seed,
+        number: seed,
         base,
         ha: None,
         ha_at_99_percent: false,
@@ -177,7 +178,7 @@ impl Choice {
         if all.is_empty() {
             return Ok(as_asked);
         }
-        let held = |seed: u64| match all.iter().find(|it| it.seed == seed) {
+        let held = |seed: u64| match all.iter().find(|it| it.number == seed) {
             Some(seed) => Ok(seed.held()),
             None => play(seed).map(|seed| seed.held()),
         };
@@ -205,7 +206,7 @@ mod tests {
 
     fn seeds(verdicts: &[Verdict]) -> Vec<Seed> {
         let seed = |(seed, &ha): (usize, &Verdict)| Seed {
-            seed: seed as u64,
+            number: seed as u64,
             base: Verdict::Violated,
             ha: Some(ha),
             ha_at_99_percent: false,

@@ -65,7 +65,7 @@ pub fn story(settings: &Settings, choice: &Choice, told: &Told, all: &[Seed]) ->
     page.part("6. Side by side");
     page.blank();
     page.text.push_str(&side_by_side(&[told.base.view(), told.ha.view()]));
-    page.part("7. One story is an anecdote");
+    page.part("7. One story is an anecdote: the share of many seeds, with its 95 % interval");
     survey(settings, all, &mut page);
     page.part("8. Verdict");
     page.point(&format!(
@@ -100,7 +100,7 @@ fn survey(settings: &Settings, all: &[Seed], page: &mut Page) {
         // "3 of 4 (75.0 %, 30.1 to 95.4 %)", said in full.
         let share = share(all, has).to_string();
         let share = share.replacen(" (", if all.len() == 1 { " seed (" } else { " seeds (" }, 1);
-        share.replacen(" %, ", " %, 95 % interval ", 1)
+        share.replacen(" %, ", " %; 95 %: ", 1)
     };
     page.point(&format!("{HA_NAME} held in {}.", proportion(Seed::held)));
     page.point(&format!(
@@ -120,15 +120,12 @@ fn survey(settings: &Settings, all: &[Seed], page: &mut Page) {
     }
     if settings.slots_ppm() != GOOD_PPM {
         page.point(&format!(
-            "«Up» here is {} of the visits in every 10 s. At the usual {} {HA_NAME} would have held in {}:",
+            "«Up» here means not dark: {} of the visits in every 10 s. At the usual {} it held in {}: a pod without a probe is \
+             Ready, and gets visits, before it listens (JVMs 1-2 minutes), and POST /cart to such a catalogue crashes a front-end.",
             limit(settings.slots_ppm()),
             limit(GOOD_PPM),
             proportion(|seed| seed.ha_at_99_percent)
         ));
-        page.point(
-            "a pod without a probe is Ready before it listens (JVMs 1-2 minutes), and POST /cart to such a catalogue crashes the \
-             front-end.",
-        );
     }
 }
 
