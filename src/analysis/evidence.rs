@@ -44,6 +44,7 @@ impl Evidence {
                 .iter()
                 .map(|text| format!("the history contradicts itself: {text}")),
         );
+        evidence.lacking.extend(undescribed(history));
         if findings.is_empty() {
             evidence.lacking.push("the experiment has no hypothesis".into());
         }
@@ -76,6 +77,18 @@ impl Evidence {
             Err(lacking) => self.lacking.push(lacking),
         }
     }
+}
+
+/// What images do that nobody has described is not known, so a run with them shows nothing.
+fn undescribed(history: &History) -> Option<String> {
+    let images = &history.header.undescribed;
+    (!images.is_empty()).then(|| {
+        format!(
+            "what {} do is not described: {}; describe them in the model, or allow the default with .assume_default_model()",
+            counted(images.len() as u64, "image"),
+            images.join(", ")
+        )
+    })
 }
 
 /// The last steady-state check before the injection was met. Of several at one time each must be.

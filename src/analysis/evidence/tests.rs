@@ -353,3 +353,16 @@ fn assumed_images_are_allowed() {
     history.header.assumed.push("nginx:1".into());
     assert!(lacking(&history).is_empty());
 }
+
+#[test]
+fn images_that_nobody_described() {
+    let mut history = healthy();
+    history.header.undescribed = vec!["nginx:1".into(), "redis:8".into()];
+    assert_eq!(
+        lacking(&history),
+        [
+            "what 2 images do is not described: nginx:1, redis:8; describe them in the model, or allow the default with \
+          .assume_default_model()"
+        ]
+    );
+}
