@@ -46,6 +46,7 @@ impl Evidence {
                 .iter()
                 .map(|text| format!("the history contradicts itself: {text}")),
         );
+        evidence.lacking.extend(undescribed(history));
         if findings.is_empty() {
             evidence.lacking.push("the experiment has no hypothesis".into());
         }
@@ -104,6 +105,18 @@ fn no_steady_state(history: &History) -> Option<String> {
     Some(format!(
         "no steady state: there were no {seconds} seconds in a row in which every slot was good{most}"
     ))
+}
+
+/// What images do that nobody has described is not known, so a run with them shows nothing.
+fn undescribed(history: &History) -> Option<String> {
+    let images = &history.header.undescribed;
+    (!images.is_empty()).then(|| {
+        format!(
+            "what {} do is not described: {}; describe them in the model, or allow the default with .assume_default_model()",
+            counted(images.len() as u64, "image"),
+            images.join(", ")
+        )
+    })
 }
 
 /// The last steady-state check before the injection was met. Of several at one time each must be.

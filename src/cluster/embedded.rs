@@ -181,7 +181,7 @@ impl Embedded {
         self.driver.with(|world| {
             world.describe(namespace, model)?;
             if assume {
-                world.assume_default_model();
+                world.assume_default_model(namespace);
             }
             Ok(())
         })?

@@ -72,6 +72,10 @@ pub struct Header {
     /// Images without a description that were assumed to answer 200; sorted.
     #[serde(default)]
     pub assumed: Vec<String>,
+    /// Images of the application that nobody has described, nor allowed to be assumed: what their pods would do is not known;
+    /// sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undescribed: Vec<String>,
 }
 
 /// A journey as it was run.

@@ -99,8 +99,14 @@ impl World {
     /// The description of an image in a namespace, or the assumed one when that is allowed.
     fn behaviour(&mut self, namespace: &str, image: &str, app: &str) -> Option<ModelId> {
         let found = self.network.model_for(namespace, image, app);
-        if found.is_some() || namespace == "kube-system" || !self.assume_default {
+        if found.is_some() {
             return found;
+        }
+        if !self.assuming.contains(namespace) {
+            if self.load_from().is_some() && namespace == self.loaded {
+                self.undescribed.insert(image.to_owned());
+            }
+            return None;
         }
         self.assumed.insert(image.to_owned());
         Some(self.network.assume_default(namespace, image))

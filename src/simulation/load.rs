@@ -1,5 +1,7 @@
 //! Load on a world: applications, journeys, and the history of a run.
 
+use std::collections::BTreeSet;
+
 use super::network::InstallError;
 use super::objects::node::Readiness;
 use super::world::World;
@@ -10,19 +12,20 @@ use crate::model::journey::Journey;
 use crate::model::time::{Span, Time};
 
 impl World {
-    /// Describes the images of a namespace. Pods that start from now on behave so.
+    /// Describes the images of a namespace, and them alone. Pods that start from now on behave so.
     ///
     /// # Errors
     /// What in the model makes no sense.
     pub fn describe(&mut self, namespace: &str, application: &Application) -> Result<(), InstallError> {
         self.network.install(namespace, application)?;
-        self.described.insert(namespace.to_owned());
+        self.assuming.remove(namespace);
         Ok(())
     }
 
-    /// Images without a description are taken to answer 200 from now on; the history lists them.
-    pub const fn assume_default_model(&mut self) {
-        self.assume_default = true;
+    /// Images of a namespace without a description are taken to answer 200 from now on, until the namespace is described again;
+    /// the history lists them.
+    pub fn assume_default_model(&mut self, namespace: &str) {
+        self.assuming.insert(namespace.to_owned());
     }
 
     /// Starts a load: slot 0 of every journey is now.
@@ -41,10 +44,30 @@ impl World {
             })
             .collect();
         self.load_from = Some(self.now);
+        namespace.clone_into(&mut self.loaded);
+        self.undescribed = self.undescribed_in(namespace);
         self.recorded_from = self.history.len();
         self.note_present();
         self.note(What::LoadStarted);
         Ok(())
+    }
+
+    /// The images of a namespace whose pods nobody has described: those that run without a description, and those that would.
+    fn undescribed_in(&self, namespace: &str) -> BTreeSet<String> {
+        let pods = self.store.pods.by_name(Some(namespace));
+        pods.filter(|(_, row)| !row.body.is_finished())
+            .filter_map(|(pod, row)| {
+                let image = &row.body.template.containers.first()?.image;
+                let described = match self.runtimes.get(pod as usize).copied().flatten() {
+                    Some(runtime) => runtime.model.is_some(),
+                    None => {
+                        self.assuming.contains(namespace)
+                            || self.network.model_for(namespace, image, &row.body.app).is_some()
+                    }
+                };
+                (!described).then(|| image.to_string())
+            })
+            .collect()
     }
 
     /// Stops the load: no slot starts at or after now; what is under way goes on.
@@ -127,6 +150,7 @@ impl World {
                 journeys: std::mem::take(&mut self.journeys),
                 not_modelled: self.not_modelled(),
                 assumed: self.assumed(),
+                undescribed: std::mem::take(&mut self.undescribed).into_iter().collect(),
             },
             events: self.history[self.recorded_from..].to_vec(),
             seconds: self.network.drain_seconds(),

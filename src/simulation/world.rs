@@ -63,11 +63,14 @@ pub struct World {
     pub(super) recorded_from: usize,
     /// Hops of loads that have ended.
     pub(super) hops_before: u64,
-    /// Namespaces with a described application.
-    pub(super) described: BTreeSet<String>,
     pub(super) not_modelled: BTreeSet<String>,
     pub(super) assumed: BTreeSet<String>,
-    pub(super) assume_default: bool,
+    /// Namespaces in which images without a description are taken to answer 200.
+    pub(super) assuming: BTreeSet<String>,
+    /// The namespace of the running load.
+    pub(super) loaded: String,
+    /// Images without a description in the namespace of the running load.
+    pub(super) undescribed: BTreeSet<String>,
     pub(super) logs: BTreeMap<u32, VecDeque<String>>,
     /// Events by what they are about and their reason, to count repetitions.
     pub(super) event_index: BTreeMap<(u64, &'static str), u32>,
@@ -135,10 +138,11 @@ impl World {
             load_from: None,
             recorded_from: 0,
             hops_before: 0,
-            described: BTreeSet::new(),
             not_modelled: BTreeSet::new(),
             assumed: BTreeSet::new(),
-            assume_default: false,
+            assuming: BTreeSet::new(),
+            loaded: String::new(),
+            undescribed: BTreeSet::new(),
             logs: BTreeMap::new(),
             event_index: BTreeMap::new(),
             profile,

@@ -377,3 +377,16 @@ fn a_run_without_a_steady_state_says_what_failed_most() {
         "{text}"
     );
 }
+
+#[test]
+fn images_that_nobody_described() {
+    let mut history = healthy();
+    history.header.undescribed = vec!["nginx:1".into(), "redis:8".into()];
+    assert_eq!(
+        lacking(&history),
+        [
+            "what 2 images do is not described: nginx:1, redis:8; describe them in the model, or allow the default with \
+          .assume_default_model()"
+        ]
+    );
+}

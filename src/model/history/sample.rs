@@ -52,6 +52,7 @@ pub fn healthy() -> History {
         }],
         not_modelled: Vec::new(),
         assumed: Vec::new(),
+        undescribed: Vec::new(),
     };
     let node = || "a".to_owned();
     let events = vec![

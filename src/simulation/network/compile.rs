@@ -20,7 +20,7 @@ pub(super) fn application(tables: &mut Tables, namespace: &str, app: &Applicatio
         return Err(InstallError::Version { found: app.version });
     }
     for model in &mut tables.models {
-        if &*model.namespace == namespace && !model.assumed {
+        if &*model.namespace == namespace {
             model.current = false;
         }
     }
@@ -297,5 +297,6 @@ pub(super) fn assumption(tables: &mut Tables, namespace: &str, image: &str) -> M
         });
         tables.models.len() - 1
     });
+    tables.models[index].current = true;
     ModelId(index as u32)
 }

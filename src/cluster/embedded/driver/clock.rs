@@ -1,11 +1,18 @@
 //! Cluster time from tokio's clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::Mutex;
 use tokio::time::{Instant, advance, pause, sleep_until};
 
 use super::DriverError;
+
+thread_local! {
+    /// Held while a clock of this thread's runtime is aligned.
+    static ALIGNING: Arc<Mutex<()>> = Arc::default();
+}
 
 /// How cluster time passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +47,9 @@ impl Clock {
                 if !is_paused() {
                     pause();
                 }
+                // One after the other: each moves the clock while it measures.
+                let turn = ALIGNING.with(Arc::clone);
+                let _turn = turn.lock().await;
                 align().await;
                 1
             }

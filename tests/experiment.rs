@@ -1,0 +1,12 @@
+//! Verdicts: no pass without evidence, and what cannot be run is said before anything is touched.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod experiment {
+    mod clusters;
+    mod evidence;
+    mod images;
+    mod refusing;
+    mod small;
+    mod snapshots;
+    mod targets;
+}
