@@ -1,5 +1,6 @@
 //! How figures and plans are written in reports: one way for all of them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::experiment::Claim;
@@ -122,6 +123,19 @@ pub fn claim(claim: &Claim) -> String {
         }
         Claim::LongestOutage { at_most } => format!("no outage longer than {}", length(*at_most)),
     }
+}
+
+/// Fields of objects (`Deployment/carts: spec.x`) with the objects of each field together: `spec.x of Deployment/carts, orders`.
+#[must_use]
+pub fn by_field(entries: &[String]) -> Vec<String> {
+    let mut fields: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for entry in entries {
+        let (object, field) = entry.split_once(": ").unwrap_or((entry, ""));
+        let (kind, name) = object.split_once('/').unwrap_or((object, ""));
+        fields.entry((field, kind)).or_default().push(name);
+    }
+    let line = |((field, kind), names): ((&str, &str), Vec<&str>)| format!("{field} of {kind}/{}", names.join(", "));
+    fields.into_iter().map(line).collect()
 }
 
 #[cfg(test)]

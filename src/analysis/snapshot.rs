@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::figures::{counted, fault, length, percent, seconds, span};
+use super::figures::{by_field, counted, fault, length, percent, seconds, span};
 use super::{Analysis, JourneyAnalysis, Judgement};
 use crate::model::history::Header;
 
@@ -50,7 +50,7 @@ fn lines(header: &Header, analysis: &Analysis, judgement: &Judgement) -> Vec<Str
         self::journey(journey, &mut lines);
     }
     for (what, names) in [
-        ("not modelled", &header.not_modelled),
+        ("not modelled", &by_field(&header.not_modelled)),
         ("assumed to answer 200", &header.assumed),
     ] {
         if !names.is_empty() {
@@ -228,7 +228,7 @@ mod tests {
             node NotReady: 10 s
 
         not modelled
-          HorizontalPodAutoscaler/carts: spec
+          spec of HorizontalPodAutoscaler/carts
         ");
     }
 

@@ -2,7 +2,7 @@
 
 use super::RunView;
 use super::table::{Row, WIDTH, layout, wrap};
-use crate::analysis::figures::{claim, counted, fault, length, millis, percent, seconds};
+use crate::analysis::figures::{by_field, claim, counted, fault, length, millis, percent, seconds};
 use crate::analysis::{JourneyAnalysis, Outcome, Phase};
 use crate::model::experiment::Hypothesis;
 
@@ -278,7 +278,7 @@ fn grounds(run: &RunView<'_>) -> Vec<String> {
     };
     list("because ", &run.judgement.reasons);
     list("- ", &run.judgement.evidence);
-    list("- not modelled: ", &run.header.not_modelled);
+    list("- not modelled: ", &by_field(&run.header.not_modelled));
     list("- assumed to answer 200: ", &run.header.assumed);
     lines
 }

@@ -234,9 +234,9 @@ fn checkout_is_down_until_the_replacements_serve() {
             let seconds = history.seconds.iter().filter(|it| (from..until).contains(&it.s));
             seconds.fold((0, 0), |(good, planned), it| (good + it.good, planned + it.planned))
         };
-        let last = *back.last().unwrap();
+        let served = *back.last().unwrap();
         // The name servers and the autoscaler may push out pods of the shop when they come back: a second, later outage.
-        let settled = events
+        let quiet = events
             .iter()
             .filter_map(|event| match &event.what {
                 What::PodServing { app, .. } if path.contains(app) => Some(event.t / 1_000_000),
@@ -245,9 +245,9 @@ fn checkout_is_down_until_the_replacements_serve() {
             .next_back()
             .unwrap();
         // The machine is silent 8.5 s after the call at the latest; a journey takes a few seconds when it hangs.
-        let down = share(injected.second() + 9, last - 6);
+        let down = share(injected.second() + 9, served - 6);
         // catalogue's circuit breaker opens for 30 s at a time while its pool still holds connections to the dead store.
-        (last - injected.second(), down, share(settled + 120, u64::MAX))
+        (served - injected.second(), down, share(quiet + 120, u64::MAX))
     });
     for (seed, (back, down, after)) in all.iter().enumerate() {
         println!("seed {seed}: serving again after {back} s; good before {down:?}, after {after:?}");

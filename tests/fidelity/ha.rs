@@ -55,7 +55,7 @@ async fn three_nodes_without_an_autoscaler_refuse_in_words_and_in_finite_time() 
     let cluster = Cluster::embedded().without_autoscaler().start().await.unwrap();
     let before = cluster.now().unwrap();
     let error = SockShop::deploy(&cluster, "sockshop-demo-ha").await.unwrap_err();
-    let took = cluster.now().unwrap() - before;
+    let took = cluster.now().unwrap().checked_sub(before).unwrap();
     println!("{error}");
     let AppError::NotReady { waited_s, waiting, .. } = &error else {
         panic!("{error:?}");

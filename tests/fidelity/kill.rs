@@ -45,7 +45,7 @@ const TABLE: &[Row] = &[
         since: "Unknown",
     },
     // Both taints are written at once; the second write conflicts and is tried again after 100 to 200 ms
-    // (pkg/controller/util/node updateTaintBackoff: 100 ms, jitter 1).
+    // (pkg/controller/controller_utils.go UpdateTaintBackoff: 100 ms, jitter 1).
     Row {
         event: "NoSchedule",
         shows: |scene| tainted(scene, Effect::NoSchedule),

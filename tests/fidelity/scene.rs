@@ -23,7 +23,7 @@ pub(crate) const SPACE: &str = "pair";
 
 pub(crate) static KIND: LazyLock<Arc<Profile>> = LazyLock::new(|| Arc::new(Profile::built_in("kind").unwrap()));
 
-/// One Deployment with its Service. `beside` makes it share a node with a pod of that name, `apart` keeps its own apart.
+/// One Deployment with its Service; `affinity` as YAML.
 pub(crate) fn deployment(name: &str, replicas: u32, affinity: &str) -> String {
     format!(
         "
@@ -222,6 +222,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// The seconds of a journey whose slots start in this time after the fault.
+    #[expect(clippy::cast_sign_loss, reason = "times after the fault are not negative")]
     pub(crate) fn seconds(&self, journey: &str, time: std::ops::Range<f64>) -> impl Iterator<Item = &Second> {
         let index = self
             .history

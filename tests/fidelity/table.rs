@@ -25,6 +25,9 @@ pub(crate) const FAULT: &str = "fault";
 /// How far a measured time may lie outside of the simulated range, in seconds.
 const SLACK: f64 = 1.0;
 
+/// Events are dated in microseconds; differences of them in floats are a little off.
+const ROUNDING: f64 = 1e-4;
+
 /// When each event was first seen, in seconds after the fault.
 pub(crate) type Times = BTreeMap<&'static str, f64>;
 
@@ -78,8 +81,6 @@ pub(crate) fn check(table: &[Row], seeds: &[Times]) {
             row.measured
         );
         println!("{line}");
-        // Events are microseconds, sums of them in floats a little less.
-        const ROUNDING: f64 = 1e-4;
         if range.0 < row.window.0 - ROUNDING || range.1 > row.window.1 + ROUNDING {
             wrong.push(format!("outside of the window: {line}"));
         }
