@@ -132,11 +132,11 @@ fn a_terminated_node_becomes_unknown_is_deleted_and_its_orphans_are_collected_in
 
 #[test]
 fn the_auto_scaling_groups_replacement_joins_within_one_to_two_minutes() {
-    range("replacement started", 15.0..=40.0, |run| {
+    range("replacement started", 20.0..=40.0, |run| {
         run.first(|what| matches!(what, What::MachineStarted { by, .. } if by == "auto-scaling-group"))
     });
-    // Start 15 to 40 s, boot 40 to 65 s, network plugin 8 to 15 s.
-    range("replacement Ready", 63.0..=120.0, joined);
+    // Start 20 to 40 s, boot 50 to 65 s, network plugin 8 to 15 s.
+    range("replacement Ready", 78.0..=120.0, joined);
     range("Ready workers at the end", 3.0..=3.0, |run| run.ready_at_the_end as f64);
 }
 

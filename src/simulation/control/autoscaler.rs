@@ -11,10 +11,12 @@ use serde_json::json;
 use super::super::event::Event;
 use super::super::fabric::{MachineId, PodId, Power};
 use super::super::objects::node::Readiness;
+use super::super::objects::pod::Pod;
 use super::super::objects::resources::FIRST_STORED;
 use super::super::objects::store::named;
 use super::super::objects::stored::Stored;
-use super::super::objects::template::PodTemplate;
+use super::super::objects::table::Row;
+use super::super::objects::template::{Effect, PodTemplate, Taint};
 use super::super::scheduler::{NodeInfo, PodInfo};
 use super::super::world::{World, draw};
 use crate::model::time::{Span, Time};
@@ -23,6 +25,8 @@ use crate::model::time::{Span, Time};
 pub(in crate::simulation) const NAME: &str = "cluster-autoscaler";
 /// The name of its status ConfigMap.
 const STATUS: &str = "cluster-autoscaler-status";
+/// The taint of a node that is being removed (cluster-autoscaler utils/taints/taints.go `ToBeDeletedTaint`).
+const TO_BE_DELETED: &str = "ToBeDeletedByClusterAutoscaler";
 /// Lines kept of its log.
 const LOG_LINES: usize = 1_000;
 
@@ -31,6 +35,8 @@ const LOG_LINES: usize = 1_000;
 pub struct AutoscalerState {
     /// Since when each node has been unneeded.
     unneeded: BTreeMap<MachineId, Time>,
+    /// The node whose pods are moving away before it is removed.
+    draining: Option<MachineId>,
     /// The world's count of moves when it last looked for unneeded nodes.
     judged: u64,
     /// When it last added instances.
@@ -196,6 +202,9 @@ impl World {
             return;
         };
         let now = self.now;
+        if let Some(id) = self.autoscaler.draining {
+            return self.remove_drained(pod, id);
+        }
         // The answer depends on pods and nodes alone: while none moved it stays.
         if self.autoscaler.judged != self.moves {
             self.autoscaler.judged = self.moves;
@@ -215,20 +224,47 @@ impl World {
             .find(|(_, since)| now.since(**since) >= Span::from(flags.unneeded));
         let Some((&id, _)) = due else { return };
         self.autoscaler.unneeded.remove(&id);
+        self.autoscaler.draining = Some(id);
+        let name = self.machines[id.0 as usize].name.clone();
+        self.append_log(pod, format!("Scale-down: moving the pods of node {name} away"));
+        if let Some(row) = self.machines[id.0 as usize].node {
+            let taint = Taint {
+                key: TO_BE_DELETED.to_owned(),
+                value: String::new(),
+                effect: Effect::NoSchedule,
+            };
+            self.store.change_node(row, |node| node.body.taints.push(taint));
+            self.node_changed(row);
+        }
+        for pod in self.movable_pods(id) {
+            self.mark_disrupted(pod.0, "EvictionByEvictionAPI");
+            self.delete_pod(pod.0, "scale-down", None);
+        }
+    }
+
+    /// Removes the drained node once its last pod is gone.
+    fn remove_drained(&mut self, pod: u32, id: MachineId) {
+        let daemons = |row: &Row<Pod>| row.meta.owner.as_ref().is_some_and(|owner| owner.kind == "DaemonSet");
+        let left = self
+            .store
+            .pods
+            .iter()
+            .any(|(_, row)| row.body.node == Some(id) && !daemons(row));
+        if left {
+            return;
+        }
+        self.autoscaler.draining = None;
+        let Some(row) = self.machines[id.0 as usize].node else {
+            return;
+        };
         self.group.desired -= 1;
         let name = self.machines[id.0 as usize].name.clone();
         self.append_log(
             pod,
             format!("Scale-down: removing node {name}, group size -> {}", self.group.desired),
         );
-        for pod in self.movable_pods(id) {
-            self.mark_disrupted(pod.0, "EvictionByEvictionAPI");
-            self.delete_pod(pod.0, "scale-down", None);
-        }
         self.machines[id.0 as usize].exists = false;
-        if let Some(row) = self.machines[id.0 as usize].node {
-            self.delete_node(row, "cluster-autoscaler");
-        }
+        self.delete_node(row, "cluster-autoscaler");
         self.signalled(id);
     }
 
