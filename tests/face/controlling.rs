@@ -130,7 +130,7 @@ async fn a_controller_keeps_what_it_is_asked_to_keep_while_a_node_dies() {
         ready.items.len(),
         5,
         "{:?}",
-        ready.items.iter().map(|it| it.name_any()).collect::<Vec<_>>()
+        ready.items.iter().map(kube::ResourceExt::name_any).collect::<Vec<_>>()
     );
 
     stop.send(()).unwrap();

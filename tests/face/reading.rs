@@ -19,14 +19,14 @@ async fn pages_make_the_list() {
     let whole = all.list(&ListParams::default()).await.unwrap();
     let mut paged = Vec::new();
     let mut params = ListParams::default().limit(4);
-    let mut pages = 0;
+    let mut count = 0;
     loop {
         let page = all.list(&params).await.unwrap();
-        pages += 1;
+        count += 1;
         assert!(page.items.len() <= 4);
         paged.extend(page.items);
         // Time goes on between the pages, and pods come.
-        let name = format!("web-{pages}");
+        let name = format!("web-{count}");
         deployments(&cluster.client())
             .create(&PostParams::default(), &deployment(&name, 1))
             .await
@@ -38,7 +38,7 @@ async fn pages_make_the_list() {
         }
     }
     assert_eq!(paged, whole.items);
-    assert_eq!(pages, whole.items.len().div_ceil(4));
+    assert_eq!(count, whole.items.len().div_ceil(4));
 }
 
 #[tokio::test]
