@@ -77,6 +77,7 @@ proptest! {
             if let Command::Run(micros) = command {
                 let until = pieces.now() + Span(*micros);
                 in_pieces(&mut pieces, until, &cuts);
+                prop_assert_eq!((pieces.now(), world.now()), (until, until));
             } else {
                 apply(&mut pieces, command);
             }

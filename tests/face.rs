@@ -1,0 +1,12 @@
+//! The Kubernetes API of the embedded cluster, used with kube-runtime as controllers and operators use it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod face {
+    mod controlling;
+    mod deploying;
+    mod failing;
+    mod reading;
+    mod small;
+    mod waiting;
+    mod watching;
+}
