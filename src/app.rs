@@ -166,7 +166,6 @@ impl App {
     }
 
     /// A journey of the test's own.
-    #[must_use]
     pub fn subject(&self, name: impl Into<String>, journey: Journey) -> Subject {
         Subject {
             app: self.name.clone(),

@@ -4,7 +4,7 @@
 //! cluster time, so the history of a seed is the same, byte for byte; it only skips the API's JSON and its watches.
 //! `tests/determinism.rs` compares them.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -120,7 +120,7 @@ impl Stage {
     /// Whether the Deployments of a namespace (all, or the named ones) have rolled out.
     fn complete(&self, namespace: &str, names: Option<&[&str]>) -> bool {
         let table = &self.world.store().deployments;
-        let mut left: BTreeMap<&str, ()> = names.into_iter().flatten().map(|&name| (name, ())).collect();
+        let mut left: BTreeSet<&str> = names.into_iter().flatten().copied().collect();
         let all = table.by_name(Some(namespace)).all(|(_, row)| {
             let (wanted, status) = (row.body.replicas, row.body.status);
             let ours = names.is_none_or(|names| names.contains(&&*row.meta.name));

@@ -56,7 +56,7 @@ pub(super) fn facts(history: &History, window: Option<Window>) -> NodeFacts {
             What::NodeAdded { .. } if window.holds(event.t) => *changes.entry(event.t).or_default() += 1,
             What::NodeDeleted { .. } if window.holds(event.t) => *changes.entry(event.t).or_default() -= 1,
             What::MachineStarted { by, .. } if window.holds(event.t) => {
-                *facts.machines.entry(by.clone()).or_default() += 1
+                *facts.machines.entry(by.clone()).or_default() += 1;
             }
             _ => {}
         }

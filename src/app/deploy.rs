@@ -30,8 +30,8 @@ pub(super) async fn apply(cluster: &Cluster, manifest: &Manifest) -> Result<(), 
     // All kinds first: a manifest with an unknown kind changes nothing.
     for object in &manifest.objects {
         let key = (object.api_version.clone(), object.kind.clone());
-        if !kinds.contains_key(&key) {
-            kinds.insert(key, look_up(&client, manifest, object).await?);
+        if let std::collections::btree_map::Entry::Vacant(e) = kinds.entry(key) {
+            e.insert(look_up(&client, manifest, object).await?);
         }
     }
     for object in &manifest.objects {
@@ -138,7 +138,6 @@ async fn until_complete(cluster: &Cluster, namespace: &str, wanted: &[&Object]) 
             Ok(Some(Event::Delete(it))) => {
                 complete.insert(it.name_any(), false);
             }
-            Ok(_) => {}
             Err(
                 watcher::Error::InitialListFailed(source)
                 | watcher::Error::WatchStartFailed(source)
@@ -146,8 +145,8 @@ async fn until_complete(cluster: &Cluster, namespace: &str, wanted: &[&Object]) 
             ) => {
                 return Err(AppError::Watch(Box::new(source)));
             }
-            // The watcher starts over by itself.
-            Err(_) => {}
+            // Nothing to see yet; after another error the watcher starts over by itself.
+            Ok(_) | Err(_) => {}
         }
     }
 }

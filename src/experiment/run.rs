@@ -74,6 +74,7 @@ impl Experiment<Hypotheses, Fault, Observation> {
     ///
     /// # Errors
     /// When two different journeys share a name.
+    #[expect(clippy::type_complexity, reason = "three plain things, named in the line above")]
     pub fn load(&self) -> Result<(String, String, Vec<(String, Journey)>), ExperimentError> {
         let mut journeys: Vec<(String, Journey)> = Vec::new();
         let (mut application, mut namespace) = (String::new(), String::new());

@@ -269,25 +269,24 @@ impl World {
         let Some(node) = it.node else { return };
         self.lifecycle.seen(node, now);
         let store = &mut self.store;
-        match store.leases.find(LEASES, &name) {
-            Some(row) => store
+        if let Some(row) = store.leases.find(LEASES, &name) {
+            store
                 .leases
-                .update(&mut store.versions, row, |lease| lease.body.renewed = now),
-            None => {
-                let meta = Meta {
-                    created: now,
-                    ..super::objects::store::named(&LEASES.into(), name.clone())
-                };
-                store.leases.insert(
-                    &mut store.versions,
-                    meta,
-                    Lease {
-                        holder: name,
-                        seconds: 40,
-                        renewed: now,
-                    },
-                );
-            }
+                .update(&mut store.versions, row, |lease| lease.body.renewed = now);
+        } else {
+            let meta = Meta {
+                created: now,
+                ..super::objects::store::named(&LEASES.into(), name.clone())
+            };
+            store.leases.insert(
+                &mut store.versions,
+                meta,
+                Lease {
+                    holder: name,
+                    seconds: 40,
+                    renewed: now,
+                },
+            );
         }
     }
 
@@ -324,9 +323,9 @@ impl World {
                     self.machines[id.0 as usize].exists = false;
                     let delay = draw(&mut self.chance.faults, self.profile.terminate.signal);
                     if delay == Span::ZERO {
-                        self.signalled(id)
+                        self.signalled(id);
                     } else {
-                        self.after(delay, Event::Signalled(id))
+                        self.after(delay, Event::Signalled(id));
                     }
                     self.instance_ended();
                 }

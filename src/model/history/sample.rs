@@ -137,7 +137,8 @@ pub fn second(s: u64, good: u32) -> Second {
     let mut slots = String::new();
     for (count, letter) in [(good, 'g'), (failed, 'f')] {
         if count > 0 {
-            slots += &format!("{count}{letter}");
+            slots.push_str(&count.to_string());
+            slots.push(letter);
         }
     }
     let failures = (failed > 0).then(|| Failure {
@@ -166,6 +167,9 @@ impl History {
     }
 
     /// A second of journey 0, counted from the injection.
+    ///
+    /// # Panics
+    /// When there is none.
     pub fn at(&mut self, after: u64) -> &mut Second {
         self.seconds
             .iter_mut()

@@ -56,15 +56,12 @@ impl World {
         if ours {
             self.autoscaler = AutoscalerState::default();
             let delay = draw(&mut self.chance.cloud, flags.start);
-            self.append_log(
-                pod,
-                "Cluster Autoscaler started; waiting for the leader's lease".to_owned(),
-            );
+            self.append_log(pod, "Cluster Autoscaler started; waiting for the leader's lease");
             self.after(delay, Event::Scan(pod, incarnation));
         }
     }
 
-    fn append_log(&mut self, pod: u32, text: String) {
+    fn append_log(&mut self, pod: u32, text: &str) {
         let seconds = self.now.second();
         let lines = self.logs.entry(pod).or_default();
         if lines.len() == LOG_LINES {
@@ -99,7 +96,7 @@ impl World {
             self.autoscaler.last_add = Some(self.now);
             self.append_log(
                 pod,
-                format!(
+                &format!(
                     "Scale-up: {} pods unschedulable, setting group size {from} -> {}",
                     pending.len(),
                     self.group.desired
@@ -114,7 +111,7 @@ impl World {
         } else if self.group.desired >= group.max {
             self.append_log(
                 pod,
-                format!(
+                &format!(
                     "{} pods unschedulable, the group is at its maximum of {}",
                     pending.len(),
                     group.max
@@ -226,7 +223,7 @@ impl World {
         self.autoscaler.unneeded.remove(&id);
         self.autoscaler.draining = Some(id);
         let name = self.machines[id.0 as usize].name.clone();
-        self.append_log(pod, format!("Scale-down: moving the pods of node {name} away"));
+        self.append_log(pod, &format!("Scale-down: moving the pods of node {name} away"));
         if let Some(row) = self.machines[id.0 as usize].node {
             let taint = Taint {
                 key: TO_BE_DELETED.to_owned(),
@@ -261,7 +258,7 @@ impl World {
         let name = self.machines[id.0 as usize].name.clone();
         self.append_log(
             pod,
-            format!("Scale-down: removing node {name}, group size -> {}", self.group.desired),
+            &format!("Scale-down: removing node {name}, group size -> {}", self.group.desired),
         );
         self.machines[id.0 as usize].exists = false;
         self.delete_node(row, "cluster-autoscaler");
@@ -327,9 +324,9 @@ impl World {
         let (mut ready, mut unready) = (0, 0);
         for (_, node) in self.store.nodes.iter() {
             if node.body.ready == Readiness::True {
-                ready += 1
+                ready += 1;
             } else {
-                unready += 1
+                unready += 1;
             }
         }
         let pending = self.pending.unschedulable().count();

@@ -95,7 +95,7 @@ impl World {
             .map(|endpoint| endpoint.name.to_string())
             .collect();
         self.store.slices.update(&mut self.store.versions, slice, |slice| {
-            slice.body.endpoints = endpoints
+            slice.body.endpoints = endpoints;
         });
         if was != ready {
             self.note(What::Endpoints {

@@ -131,8 +131,7 @@ impl Pod {
         {
             longest = Some(match (longest, toleration.lasts) {
                 // The shortest of the matching ones counts (pkg/controller/tainteviction `getMinTolerationTime`).
-                (None, lasts) => lasts,
-                (Some(None), lasts) | (Some(lasts), None) => lasts,
+                (None | Some(None), lasts) | (Some(lasts), None) => lasts,
                 (Some(Some(a)), Some(b)) => Some(if a < b { a } else { b }),
             });
         }

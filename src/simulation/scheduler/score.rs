@@ -49,6 +49,10 @@ impl Scheduler {
     fn resources(&self, query: &Query<'_>, nodes: &[u32]) -> Vec<i64> {
         // Balance does not count for pods without requests (plugins/noderesources/balanced_allocation.go `PreScore`).
         let best_effort = query.requests == Amount::default();
+        #[expect(
+            clippy::type_complexity,
+            reason = "four remembered answers, used in this function alone"
+        )]
         let mut known: [Option<((Amount, Amount, Amount), i64)>; 4] = [None; 4];
         let mut next = 0;
         let score = |&slot: &u32| {

@@ -296,6 +296,7 @@ fn usual() -> History {
 
 #[test]
 #[ignore = "a measurement: run it with --release --nocapture"]
+#[expect(clippy::disallowed_methods, reason = "a measurement")]
 fn the_time_a_usual_history_takes() {
     let history = usual();
     let bytes = history.to_bytes();
@@ -309,9 +310,9 @@ fn the_time_a_usual_history_takes() {
         assert_eq!(
             History::from_bytes(&bytes).unwrap().seconds.len(),
             history.seconds.len()
-        )
+        );
     });
     time("analysed", &|| {
-        assert_eq!(crate::analysis::analyse(&history).journeys.len(), 2)
+        assert_eq!(crate::analysis::analyse(&history).journeys.len(), 2);
     });
 }

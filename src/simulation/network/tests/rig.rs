@@ -273,12 +273,11 @@ pub(super) fn outcomes(seconds: &[Second]) -> String {
     for second in seconds {
         let mut number = 0;
         for letter in second.slots.chars() {
-            match letter.to_digit(10) {
-                Some(digit) => number = number * 10 + digit as usize,
-                None => {
-                    all.extend(std::iter::repeat_n(letter, number));
-                    number = 0;
-                }
+            if let Some(digit) = letter.to_digit(10) {
+                number = number * 10 + digit as usize;
+            } else {
+                all.extend(std::iter::repeat_n(letter, number));
+                number = 0;
             }
         }
     }

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 
+#[expect(clippy::needless_pass_by_value, reason = "a literal at every call")]
 fn deployment(pod: Value, mut spec: Value) -> Value {
     spec["template"] = json!({"metadata": {"labels": {"name": "carts"}}, "spec": pod});
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "carts"}, "spec": spec})

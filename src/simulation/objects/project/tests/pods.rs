@@ -12,6 +12,7 @@ use crate::simulation::objects::pod::{Container, Phase, Pod};
 use crate::simulation::objects::table::Row;
 
 /// A new pod of these containers and other fields.
+#[expect(clippy::needless_pass_by_value, reason = "a literal at every call")]
 fn new(containers: Value, rest: &[(&str, Value)]) -> Row<Pod> {
     let mut spec = json!({"containers": containers});
     for (key, value) in rest {
