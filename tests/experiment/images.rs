@@ -129,7 +129,7 @@ spec:
         "{listed:?}"
     );
     assert_eq!(listed.len(), 2, "{listed:?}");
-    for line in listed {
-        assert!(report.snapshot().contains(line), "{}", report.snapshot());
+    for line in steadfast::analysis::figures::by_field(listed) {
+        assert!(report.snapshot().contains(&line), "{}", report.snapshot());
     }
 }
