@@ -83,6 +83,11 @@ fn differing(world: &World) -> Vec<String> {
         if pod.meta.deletion.is_some() && powered {
             lines.push(format!("{} is still being deleted", pod.meta.name));
         }
+        if let Some(node) = &pod.body.node_name
+            && !world.store().nodes.contains("", node)
+        {
+            lines.push(format!("{} is on {node}, which is no more", pod.meta.name));
+        }
         if let Some(why) = &pod.body.unschedulable
             && pod.body.node.is_none()
         {
