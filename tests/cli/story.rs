@@ -34,7 +34,9 @@ fn the_story_ends_as_expected_and_fits_80_columns() {
 #[test]
 fn the_files_read_back_and_agree_with_each_other() {
     let shell = Shell::new();
-    shell.steadfast(&["run", "--seed", "1", "--seeds", "4", "--quiet"]).code(0);
+    shell
+        .steadfast(&["run", "--seed", "1", "--seeds", "4", "--quiet"])
+        .code(0);
     let survey: Value = serde_json::from_slice(&shell.written("survey.json")).unwrap();
     let told = survey["told_with_seed"].as_u64().unwrap();
     let in_survey = survey["seeds"]
