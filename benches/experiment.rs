@@ -5,6 +5,8 @@
 //! * `ha experiment`: the highly available shop loses 40 % of its nodes, ten minutes, 20 checkouts a second (180 requests a
 //!   second from outside), every slot simulated and recorded, the history as bytes. The deployment before it is not counted.
 //!   The throughput that criterion prints is request hops: requests from outside and between services, and name look-ups.
+//! * `story`: what `cargo run` tells, without its survey of seeds: both manifests deployed and struck through the Kubernetes API of the
+//!   embedded cluster, analysed and judged, histories and summaries written.
 //! * `seed of the story`: one seed of the workshop's story on the bare simulation: base deployed and struck, the highly available
 //!   manifest rolled out over it, struck again.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
@@ -16,8 +18,9 @@ use steadfast::app::manifest::Manifest;
 use steadfast::model::experiment::{Claim, Hypothesis, Plan};
 use steadfast::model::journey::Journey;
 use steadfast::model::profile::Profile;
+use steadfast::report::summary::Summary;
 use steadfast::survey::Stage;
-use steadfast::{NodeFailure, SockShop, Units as _, Verdict, sockshop};
+use steadfast::{Cluster, Experiment, NodeFailure, SockShop, Units as _, Verdict, sockshop};
 
 fn plan(journey: &str) -> Plan {
     Plan {
@@ -93,5 +96,46 @@ fn seed_of_the_story(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ha_experiment, seed_of_the_story);
+fn story(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let tell = async || -> steadfast::Result {
+        let cluster = Cluster::embedded().seed(1).start().await?;
+        for (manifest, expected) in [
+            ("sockshop-demo", Verdict::Violated),
+            ("sockshop-demo-ha", Verdict::Held),
+        ] {
+            let shop = SockShop::deploy(&cluster, manifest).await?;
+            let report = Experiment::new("terminate-eks-nodes")
+                .hypothesis(shop.browse().recovers_within(60.secs()).of_slots(0.10..))
+                .hypothesis(shop.checkout().recovers_within(60.secs()).of_slots(0.10..))
+                .fault(NodeFailure::terminate().percent(40))
+                .observe_for(10.mins())
+                .expect(expected)
+                .run(&cluster)
+                .await?;
+            report.assert_expected();
+            report
+                .history()
+                .write(folder.path().join(format!("{manifest}.history.jsonl")))
+                .unwrap();
+            let summary = Summary::new(&report.view(), "").to_json().unwrap();
+            std::fs::write(folder.path().join(format!("{manifest}.summary.json")), summary).unwrap();
+        }
+        Ok(())
+    };
+    let mut group = criterion.benchmark_group("embedded");
+    group.sample_size(20);
+    group.bench_function("story", |bench| {
+        bench.iter(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+                .unwrap();
+            runtime.block_on(tell()).unwrap();
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, ha_experiment, story, seed_of_the_story);
 criterion_main!(benches);

@@ -230,6 +230,7 @@ impl Undeployed {
         self
     }
 
+    #[cfg(feature = "cli")]
     /// The application as it will be, and its manifest: for a survey, which deploys it without the API.
     pub(crate) fn into_parts(self) -> (App, Manifest) {
         let model = self.model.unwrap_or_else(|| Application::unnamed(&self.name));
