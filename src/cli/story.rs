@@ -1,7 +1,7 @@
 //! The workshop's story: a shop goes down with a node, is made highly available, and stays up.
 //!
 //! Each part is what the workshop does by hand: the experiment, the post-mortem, the check of the Cluster Autoscaler, the second
-//! manifest, the same experiment. [`seeds`] says how often the story ends well.
+//! manifest, the same experiment. `seeds` says how often the story ends well.
 
 mod autoscaler;
 mod seeds;

@@ -2,7 +2,7 @@
 //!
 //! [`Network`] reads the [`Fabric`] and never writes it; what happens to the cluster is returned as an [`Effect`]. It has its
 //! own event queue, so that the world can let it run until the cluster changes next. A request is one
-//! [`frame::Frame`], which stands for both the caller's wait and the handler at the pod, and costs one event: a leaf's outcome is
+//! `frame::Frame`, which stands for both the caller's wait and the handler at the pod, and costs one event: a leaf's outcome is
 //! known when it is called, another handler's when its last call has returned. The time that an answer travels is counted with
 //! the request.
 //!

@@ -1,7 +1,7 @@
 //! Which fields of a user's object have no effect in the simulation. A run's report lists them, so that nobody takes a
 //! verdict for one about, say, a probe that was never made.
 //!
-//! What is not known to act (see [`fields`]) is listed: a field that Kubernetes gains tomorrow, or a typing error, too.
+//! What is not known to act (see `fields`) is listed: a field that Kubernetes gains tomorrow, or a typing error, too.
 
 mod fields;
 
