@@ -413,17 +413,11 @@ impl World {
             .count()
     }
 
-    /// When a pod's address was last renewed: the next address of a machine.
+    /// A machine's next pod address.
     pub(super) fn next_address(&mut self, id: MachineId) -> Ipv4Addr {
         let it = &mut self.machines[id.0 as usize];
         it.addresses += 1;
         // 10.244.N.0/24 and on: the kind default pod subnet 10.244.0.0/16.
         Ipv4Addr::from(0x0af4_0000 + ((id.0 % 256) << 8) + 1 + it.addresses % 254)
-    }
-
-    /// The time since the cluster began, for callers that hold microseconds.
-    #[must_use]
-    pub const fn at(micros: u64) -> Time {
-        Time(micros)
     }
 }
