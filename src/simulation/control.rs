@@ -12,4 +12,5 @@ pub mod pods;
 pub mod replica_sets;
 pub mod scaling_group;
 pub mod scheduling;
+pub mod selecting;
 pub mod taint_eviction;

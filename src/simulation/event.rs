@@ -1,6 +1,6 @@
 //! What can happen in the cluster, apart from load.
 
-use super::fabric::{MachineId, ServiceId};
+use super::fabric::MachineId;
 
 /// An event of the cluster. Pods are named by their row; `u32` after a pod is the incarnation of its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +47,6 @@ pub enum Event {
     Retry(u32),
     /// The EndpointSlice controller looks at a Service.
     Endpoints(u32),
-    /// A kube-proxy (of a machine, or the one outside) takes over the newest endpoints of a service.
-    Proxy(Option<MachineId>, ServiceId),
     /// The node lifecycle controller looks at all nodes.
     NodeMonitor,
     /// The node lifecycle controller keeps new pods away from a lost node.

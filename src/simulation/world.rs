@@ -8,6 +8,7 @@ use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
+use super::control::selecting::Selecting;
 use super::event::Event;
 use super::fabric::Fabric;
 use super::kubelet::Runtime;
@@ -45,6 +46,7 @@ pub struct World {
     /// The number of pods that each Deployment's controller last acted on.
     pub(super) desired: BTreeMap<u32, u32>,
     pub(super) dirty: Dirty,
+    pub(super) selecting: Selecting,
     pub(super) lifecycle: NodeLifecycle,
     /// Planned evictions: pod to the number of its plan.
     pub(super) evictions: BTreeMap<u32, u32>,
@@ -52,8 +54,6 @@ pub struct World {
     pub(super) pod_gc: PodGc,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
-    /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
-    pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
     pub(super) chance: Chance,
     pub(super) history: Vec<history::Event>,
     /// The journeys of the running load, for the history's header.
@@ -117,13 +117,13 @@ impl World {
             owned: BTreeMap::new(),
             desired: BTreeMap::new(),
             dirty: Dirty::default(),
+            selecting: Selecting::default(),
             lifecycle: NodeLifecycle::default(),
             evictions: BTreeMap::new(),
             plans: 0,
             pod_gc: PodGc::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
-            endpoints: Vec::new(),
             chance: Chance {
                 controllers: Stream::new(seed, "controllers"),
                 scheduler: Stream::new(seed, "scheduler"),
@@ -263,7 +263,6 @@ impl World {
             Event::Schedule => self.schedule_next(),
             Event::Retry(pod) => self.retry_pod(pod),
             Event::Endpoints(row) => self.sync_endpoints(row),
-            Event::Proxy(machine, service) => self.sync_proxy(machine, service),
             Event::NodeMonitor => self.monitor_nodes(),
             Event::NoSchedule(node) => self.keep_pods_away(node),
             Event::TaintNext(zone) => self.taint_next(zone),

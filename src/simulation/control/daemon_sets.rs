@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::super::event::Event;
 use super::super::objects::meta::Owner;
+use super::super::objects::pod_table::Owned;
 use super::super::objects::selector::{Requirement, Test};
 use super::super::objects::template::{Effect, PodTemplate};
 use super::super::objects::workload::DaemonSetStatus;
@@ -86,12 +87,7 @@ impl World {
                 );
             }
         }
-        let ready = self
-            .active_pods(set.meta.uid)
-            .into_iter()
-            .filter(|&pod| self.store.pod(pod).is_some_and(|row| row.body.is_ready()))
-            .count() as u32;
-        let current = self.active_pods(set.meta.uid).len() as u32;
+        let Owned { active: current, ready } = self.store.pods.owned(set.meta.uid);
         let status = DaemonSetStatus {
             observed: set.meta.generation,
             desired: nodes.len() as u32,

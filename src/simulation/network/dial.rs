@@ -44,7 +44,7 @@ impl Network {
     /// kube-proxy's choice: every endpoint is equally likely (iptables mode, `statistic mode random`).
     #[inline]
     fn choose(&mut self, fabric: &Fabric, origin: Origin, service: ServiceId) -> Option<PodId> {
-        let endpoints = fabric.endpoints(origin, service);
+        let endpoints = fabric.endpoints(origin, service, self.now);
         match endpoints {
             [] => None,
             [only] => Some(*only),
