@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
+use super::control::daemon_sets::Daemons;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
@@ -29,6 +30,8 @@ use crate::model::time::{Span, Time};
 pub struct World {
     pub(super) now: Time,
     pub(super) seed: u64,
+    /// Events of the cluster handled so far.
+    pub(super) handled: u64,
     pub(super) profile: Arc<Profile>,
     pub(super) queue: Queue<Event>,
     pub(super) store: Store,
@@ -47,6 +50,7 @@ pub struct World {
     pub(super) desired: BTreeMap<u32, u32>,
     pub(super) dirty: Dirty,
     pub(super) selecting: Selecting,
+    pub(super) daemons: Daemons,
     pub(super) lifecycle: NodeLifecycle,
     /// Planned evictions: pod to the number of its plan.
     pub(super) evictions: BTreeMap<u32, u32>,
@@ -105,6 +109,7 @@ impl World {
         let mut world = Self {
             now: Time::ZERO,
             seed,
+            handled: 0,
             queue: Queue::default(),
             store: Store::default(),
             fabric: Fabric::default(),
@@ -118,6 +123,7 @@ impl World {
             desired: BTreeMap::new(),
             dirty: Dirty::default(),
             selecting: Selecting::default(),
+            daemons: Daemons::default(),
             lifecycle: NodeLifecycle::default(),
             evictions: BTreeMap::new(),
             plans: 0,
@@ -188,6 +194,12 @@ impl World {
         &self.network
     }
 
+    /// How many events of the cluster were handled so far, load aside.
+    #[must_use]
+    pub const fn events_handled(&self) -> u64 {
+        self.handled
+    }
+
     /// The transitions so far.
     #[must_use]
     pub fn transitions(&self) -> &[history::Event] {
@@ -236,6 +248,7 @@ impl World {
             }
             let Some((at, event)) = self.queue.pop() else { break };
             self.now = self.now.max(at);
+            self.handled += 1;
             self.handle(event);
         }
         self.now = self.now.max(until);

@@ -202,6 +202,12 @@ impl World {
         if let Some(id) = self.autoscaler.draining {
             return self.remove_drained(pod, id);
         }
+        if self.group.desired <= group.min {
+            // cluster-autoscaler processors/nodes/pre_filtering_processor.go: "node group min size reached", no candidates.
+            self.autoscaler.unneeded.clear();
+            self.autoscaler.judged = u64::MAX;
+            return;
+        }
         // The answer depends on pods and nodes alone: while none moved it stays.
         if self.autoscaler.judged != self.moves {
             self.autoscaler.judged = self.moves;
@@ -211,7 +217,7 @@ impl World {
             .autoscaler
             .last_add
             .is_none_or(|at| now.since(at) >= Span::from(flags.delay_after_add));
-        if !settled || self.group.desired <= group.min || self.fabric.machines.contains(&Power::Booting) {
+        if !settled || self.fabric.machines.contains(&Power::Booting) {
             return;
         }
         let due = self

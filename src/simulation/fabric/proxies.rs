@@ -203,3 +203,101 @@ impl Proxies {
         self.powered.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every list written down, and every arrival an event: what [`Proxies`] stands for.
+    #[derive(Default)]
+    struct Written {
+        newest: Arc<[PodId]>,
+        outside: Arc<[PodId]>,
+        inside: Vec<Arc<[PodId]>>,
+        /// When which kube-proxy takes over the newest; `None`: the one outside.
+        arrivals: Vec<(Time, Option<usize>)>,
+    }
+
+    impl Written {
+        fn until(&mut self, now: Time) {
+            self.arrivals.sort();
+            while let Some(&(at, proxy)) = self.arrivals.first()
+                && at <= now
+            {
+                self.arrivals.remove(0);
+                match proxy {
+                    None => self.outside = self.newest.clone(),
+                    Some(machine) => self.inside[machine] = self.newest.clone(),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lists_are_those_of_kube_proxies_that_each_take_over_the_newest_after_their_own_delay() {
+        const SERVICE: ServiceId = ServiceId(3);
+        let bounds = (Span::millis(20), Span::secs(1));
+        let mut differed = 0;
+        for seed in 0..40 {
+            let mut chance = Stream::new(seed, "test");
+            let (mut lazy, mut eager) = (Stream::new(seed, "delays"), Stream::new(seed, "delays"));
+            let mut machines = vec![Power::On; 12];
+            let mut proxies = Proxies::default();
+            let mut written = Written {
+                inside: vec![Arc::default(); machines.len()],
+                ..Written::default()
+            };
+            let mut now = Time::ZERO;
+            for step in 0..300 {
+                // Mostly faster than the news travel, now and then all have settled.
+                let pause = if chance.chance(50_000) {
+                    Span::secs(5)
+                } else {
+                    Span::millis(300)
+                };
+                now = now + chance.span(Span(1), pause);
+                written.until(Time(now.0 - 1));
+                match chance.index(10) {
+                    0 => {
+                        let machine = chance.index(machines.len());
+                        machines[machine] = if machines[machine] == Power::On {
+                            Power::Off
+                        } else {
+                            proxies.start(MachineId(machine as u32), now);
+                            written.inside[machine] = written.newest.clone();
+                            Power::On
+                        };
+                    }
+                    1..5 => {
+                        let list: Arc<[PodId]> = [PodId(step)].into();
+                        proxies.change(SERVICE, list.clone(), now, bounds, &mut lazy, &machines);
+                        written.newest = list;
+                        written.arrivals.push((now + eager.span(bounds.0, bounds.1), None));
+                        for (machine, _) in machines.iter().enumerate().filter(|(_, power)| **power == Power::On) {
+                            let at = now + eager.span(bounds.0, bounds.1);
+                            written.arrivals.push((at, Some(machine)));
+                        }
+                    }
+                    _ => {}
+                }
+                written.until(now);
+                assert_eq!(proxies.list(Origin::Outside, SERVICE, now), &*written.outside);
+                for (machine, _) in machines.iter().enumerate().filter(|(_, power)| **power == Power::On) {
+                    let list = proxies.list(Origin::Machine(MachineId(machine as u32)), SERVICE, now);
+                    assert_eq!(
+                        list, &*written.inside[machine],
+                        "machine {machine} at {now:?}, seed {seed}"
+                    );
+                    differed += usize::from(*list != *written.newest);
+                }
+                let kept = proxies.services.get(SERVICE.0 as usize);
+                assert!(
+                    kept.is_none_or(|lists| lists.changes.len() < 60),
+                    "old changes are forgotten"
+                );
+            }
+            assert_eq!(lazy.below(u64::MAX), eager.below(u64::MAX), "as many draws");
+        }
+        assert!(differed > 1_000, "the lists hardly ever differed from the newest");
+    }
+}

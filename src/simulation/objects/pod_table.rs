@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::meta::Meta;
 use super::pod::Pod;
+use super::selector::Test;
 use super::table::{Row, Table, Versions};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::MachineId;
@@ -22,6 +23,10 @@ pub struct Pods {
     labels: BTreeMap<Arc<str>, BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>>,
     /// By the owner's uid.
     owners: BTreeMap<u64, Owned>,
+    /// Pods of DaemonSets that have not ended, by the set's uid and the node that they are pinned to.
+    pinned: BTreeMap<u64, BTreeMap<String, u32>>,
+    /// Nodes that a DaemonSet's last pod has left since somebody asked, by the set's uid.
+    left: BTreeMap<u64, BTreeSet<String>>,
 }
 
 /// How many pods an owner has.
@@ -48,6 +53,18 @@ impl Owned {
             active: u32::from(active),
             ready: u32::from(active && row.body.is_ready()),
         }
+    }
+}
+
+/// The DaemonSet that a pod which has not ended belongs to, and the node that it is for.
+fn pin(row: &Row<Pod>) -> Option<(u64, &str)> {
+    let owner = row.meta.owner.as_ref()?;
+    if owner.kind != "DaemonSet" || row.body.is_finished() {
+        return None;
+    }
+    match &row.body.template.node_terms.as_deref()?.first()?.first()?.test {
+        Test::In(names) => names.first().map(|node| (owner.uid, node.as_str())),
+        _ => None,
     }
 }
 
@@ -116,6 +133,36 @@ impl Pods {
         self.owners.get(&owner).copied().unwrap_or_default()
     }
 
+    /// Whether the DaemonSet of this uid has a pod that is pinned to a node and has not ended.
+    #[must_use]
+    pub fn pinned(&self, set: u64, node: &str) -> bool {
+        self.pinned.get(&set).is_some_and(|nodes| nodes.contains_key(node))
+    }
+
+    /// The nodes that DaemonSets' last pods have left since the last call, by the set's uid.
+    pub fn left(&mut self) -> BTreeMap<u64, BTreeSet<String>> {
+        std::mem::take(&mut self.left)
+    }
+
+    fn pin(&mut self, row: &Row<Pod>) {
+        if let Some((set, node)) = pin(row) {
+            *self.pinned.entry(set).or_default().entry(node.to_owned()).or_default() += 1;
+        }
+    }
+
+    fn unpin(&mut self, row: &Row<Pod>) {
+        let Some((set, node)) = pin(row) else { return };
+        if let Some(nodes) = self.pinned.get_mut(&set)
+            && let Some(pods) = nodes.get_mut(node)
+        {
+            *pods -= 1;
+            if *pods == 0 {
+                nodes.remove(node);
+                self.left.entry(set).or_default().insert(node.to_owned());
+            }
+        }
+    }
+
     fn moved(&mut self, number: u32, before: Option<&Row<Pod>>, after: Option<&Row<Pod>>) {
         let machine = |row: &Row<Pod>| row.body.node;
         let (from, to) = (before.and_then(machine), after.and_then(machine));
@@ -134,6 +181,10 @@ impl Pods {
         } else {
             before.into_iter().for_each(|row| self.unlabel(number, row));
             after.into_iter().for_each(|row| self.label(number, row));
+        }
+        if before.is_some_and(|row| pin(row).is_some()) != after.is_some_and(|row| pin(row).is_some()) {
+            before.into_iter().for_each(|row| self.unpin(row));
+            after.into_iter().for_each(|row| self.pin(row));
         }
         let owner = |row: &Row<Pod>| row.meta.owner.as_ref().map(|owner| owner.uid);
         let (from, to) = (before.and_then(owner), after.and_then(owner));
