@@ -7,13 +7,16 @@ use super::super::api::Labels;
 use super::super::objects::service::Service;
 use super::super::objects::table::Table;
 
+/// Services by label and value.
+type ByLabel = BTreeMap<String, BTreeMap<String, Vec<u32>>>;
+
 /// Services by the first label of their selectors. It is made anew when a Service has changed, which is rare beside pods' changes.
 #[derive(Clone, Debug, Default)]
 pub struct Selecting {
     /// The version of the table that it was made from.
     version: u64,
     /// By namespace, label and value: the Services' rows, by name.
-    services: BTreeMap<Arc<str>, BTreeMap<String, BTreeMap<String, Vec<u32>>>>,
+    services: BTreeMap<Arc<str>, ByLabel>,
 }
 
 impl Selecting {

@@ -255,7 +255,7 @@ mod tests {
                 } else {
                     Span::millis(300)
                 };
-                now = now + chance.span(Span(1), pause);
+                now += chance.span(Span(1), pause);
                 written.until(Time(now.0 - 1));
                 match chance.index(10) {
                     0 => {

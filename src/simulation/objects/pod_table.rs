@@ -13,6 +13,9 @@ use super::table::{Row, Table, Versions};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::MachineId;
 
+/// Pods by label and value.
+type ByLabel = BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>;
+
 /// All pods. It reads as a [`Table`].
 #[derive(Clone, Debug, Default)]
 pub struct Pods {
@@ -20,7 +23,7 @@ pub struct Pods {
     /// Pods with a node, by the machine of it.
     machines: Vec<BTreeSet<u32>>,
     /// Pods by namespace, label and value.
-    labels: BTreeMap<Arc<str>, BTreeMap<String, BTreeMap<String, BTreeSet<u32>>>>,
+    labels: BTreeMap<Arc<str>, ByLabel>,
     /// By the owner's uid.
     owners: BTreeMap<u64, Owned>,
     /// Pods of DaemonSets that have not ended, by the set's uid and the node that they are pinned to.
@@ -179,32 +182,40 @@ impl Pods {
         {
             // Nothing to do: most changes are of the status.
         } else {
-            before.into_iter().for_each(|row| self.unlabel(number, row));
-            after.into_iter().for_each(|row| self.label(number, row));
+            for row in before {
+                self.unlabel(number, row);
+            }
+            for row in after {
+                self.label(number, row);
+            }
         }
         if before.is_some_and(|row| pin(row).is_some()) != after.is_some_and(|row| pin(row).is_some()) {
-            before.into_iter().for_each(|row| self.unpin(row));
-            after.into_iter().for_each(|row| self.pin(row));
+            for row in before {
+                self.unpin(row);
+            }
+            for row in after {
+                self.pin(row);
+            }
         }
-        let owner = |row: &Row<Pod>| row.meta.owner.as_ref().map(|owner| owner.uid);
-        let (from, to) = (before.and_then(owner), after.and_then(owner));
+        let uid = |row: &Row<Pod>| row.meta.owner.as_ref().map(|owner| owner.uid);
+        let (from, to) = (before.and_then(uid), after.and_then(uid));
         let (was, is) = (before.map(Owned::of), after.map(Owned::of));
         if from != to || was != is {
             if let (Some(owner), Some(was)) = (from, was)
-                && let Some(owned) = self.owners.get_mut(&owner)
+                && let Some(sum) = self.owners.get_mut(&owner)
             {
-                owned.active -= was.active;
-                owned.ready -= was.ready;
-                if *owned == Owned::default() {
+                sum.active -= was.active;
+                sum.ready -= was.ready;
+                if *sum == Owned::default() {
                     self.owners.remove(&owner);
                 }
             }
             if let (Some(owner), Some(is)) = (to, is)
                 && is != Owned::default()
             {
-                let owned = self.owners.entry(owner).or_default();
-                owned.active += is.active;
-                owned.ready += is.ready;
+                let sum = self.owners.entry(owner).or_default();
+                sum.active += is.active;
+                sum.ready += is.ready;
             }
         }
     }
