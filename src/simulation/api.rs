@@ -255,13 +255,7 @@ pub trait ApiStore {
     ///
     /// # Errors
     /// As Kubernetes refuses.
-    fn replace(
-        &mut self,
-        resource: &Served,
-        object: Value,
-        part: Part,
-        dry_run: bool,
-    ) -> Result<ApiObject, ApiError>;
+    fn replace(&mut self, resource: &Served, object: Value, part: Part, dry_run: bool) -> Result<ApiObject, ApiError>;
     /// Deletes an object. Returns its last state, and whether it is gone already.
     ///
     /// # Errors

@@ -95,12 +95,7 @@ where
     }
 }
 
-fn find<T: Clone>(
-    table: &Table<T>,
-    resource: &Served,
-    namespace: Option<&str>,
-    name: &str,
-) -> Option<ApiObject>
+fn find<T: Clone>(table: &Table<T>, resource: &Served, namespace: Option<&str>, name: &str) -> Option<ApiObject>
 where
     Row<T>: Project + 'static,
 {
@@ -203,13 +198,7 @@ impl ApiStore for World {
             .ok_or_else(|| missing(resource, &name))
     }
 
-    fn replace(
-        &mut self,
-        resource: &Served,
-        object: Value,
-        part: Part,
-        dry_run: bool,
-    ) -> Result<ApiObject, ApiError> {
+    fn replace(&mut self, resource: &Served, object: Value, part: Part, dry_run: bool) -> Result<ApiObject, ApiError> {
         let (namespace, name) = identity(resource, &object);
         let Some(stored) = self.get(resource, Some(&namespace), &name) else {
             return Err(missing(resource, &name));

@@ -57,13 +57,7 @@ impl Store {
         self.log.clear();
     }
 
-    fn record(
-        &mut self,
-        resource: &Served,
-        mut whole: Value,
-        before: Option<ApiObject>,
-        deleted: bool,
-    ) -> ApiObject {
+    fn record(&mut self, resource: &Served, mut whole: Value, before: Option<ApiObject>, deleted: bool) -> ApiObject {
         self.version = self.version() + 1;
         let metadata = &mut whole["metadata"];
         metadata["resourceVersion"] = json!(self.version.to_string());
@@ -76,7 +70,11 @@ impl Store {
             labels: Arc::new(labels),
             body: Arc::new(Body(whole)),
         };
-        let key = (resource.plural.to_string(), object.namespace.clone(), Arc::clone(&object.name));
+        let key = (
+            resource.plural.to_string(),
+            object.namespace.clone(),
+            Arc::clone(&object.name),
+        );
         if deleted {
             self.objects.remove(&key);
         } else {
