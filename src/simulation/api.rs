@@ -12,6 +12,7 @@ pub type Labels = BTreeMap<String, String>;
 
 /// A resource that the cluster serves.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "the four are independent of each other")]
 pub struct Resource {
     /// API group; empty for the core group.
     pub group: Cow<'static, str>,
