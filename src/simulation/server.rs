@@ -388,6 +388,7 @@ impl World {
         .stored_as(slice, self);
         body.slice = Some(slice);
         let row = self.store.services.insert(&mut self.store.versions, meta, body);
+        self.route_service(row);
         self.service_changed(row);
         Ok(())
     }
@@ -478,6 +479,7 @@ impl World {
                     it.body.selector = body.selector;
                     it.body.spec = keep_addresses(&it.body.spec, &body.spec);
                 });
+                self.route_service(row);
                 self.service_changed(row);
             }
             "nodes" => self.update_node(name, object)?,

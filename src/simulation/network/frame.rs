@@ -72,6 +72,8 @@ pub(super) struct Frame {
     /// A look-up or connect was tried again.
     pub(super) late: bool,
     pub(super) from: Origin,
+    /// The node through which a load balancer sent it.
+    pub(super) via: Option<MachineId>,
     /// When the caller waits no longer.
     pub(super) deadline: Time,
 
@@ -106,6 +108,7 @@ impl Frame {
             attempt: 0,
             late: false,
             from,
+            via: None,
             deadline,
             pod: PodId(u32::MAX),
             incarnation: 0,
