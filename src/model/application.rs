@@ -214,6 +214,34 @@ pub struct Call {
     /// The answer's item count becomes this route's.
     #[serde(default)]
     pub relay_count: bool,
+    /// Whether it is made again when it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// How a failed call is made again. The time-out of the call holds for each try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Tries after the first, 1 to 10.
+    pub times: u8,
+    /// From a failure to the next try.
+    #[serde(default, with = "super::units::text")]
+    pub wait: Duration,
+    /// Which failures.
+    #[serde(default)]
+    pub on: RetryOn,
+}
+
+/// Which failures of a call are tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryOn {
+    /// No answer came.
+    #[default]
+    Unreachable,
+    /// No answer came, or one with a status of 500 or above.
+    ServerError,
 }
 
 /// The connection a call uses.
@@ -230,6 +258,10 @@ pub enum Over {
         /// Closed when unused for so long.
         #[serde(with = "super::units::text")]
         idle: Duration,
+        /// The most connections of one pod to that Service, at least 1; a call that finds all of them busy waits for one. Without it
+        /// there is no limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<u32>,
     },
 }
 
@@ -302,7 +334,8 @@ services:
         assert_eq!(
             call.over,
             Over::Pooled {
-                idle: Duration::from_secs(5)
+                idle: Duration::from_secs(5),
+                size: None,
             }
         );
         assert_eq!(

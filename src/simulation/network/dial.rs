@@ -206,6 +206,8 @@ impl Network {
         let frame = *frame;
         if !self.wanted(frame.caller) {
             self.frames.remove(key);
+        } else if frame.phase == Phase::Waiting {
+            self.repeat(key, fabric);
         } else if frame.phase == Phase::LookingUp {
             self.look_up(key, fabric);
         } else if frame.phase == Phase::Connecting {

@@ -20,6 +20,9 @@ impl Network {
         self.effects
             .retain(|Effect::Crash { pod: crashed, .. }| *crashed != pod);
         if let Some(memory) = self.memories.get_mut(pod.0 as usize) {
+            for call in memory.queued() {
+                self.frames.remove(call);
+            }
             memory.clear();
         }
         let at_pod = |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.pod == pod;
