@@ -101,12 +101,27 @@ pub struct Service {
     /// Sessions live in the memory of each pod (lost with the container).
     #[serde(default)]
     pub sessions: bool,
+    /// How its processes look up names.
+    #[serde(default)]
+    pub resolver: Resolver,
     /// The circuit breaker around this service's calls, per route.
     #[serde(default)]
     pub breaker: Option<Breaker>,
     /// What it answers, first match wins. A request that matches no route is answered 404.
     #[serde(default)]
     pub routes: Vec<Route>,
+}
+
+/// How a process looks up names: what its second try meets when the first found a dead name server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolver {
+    /// Every try from a port of its own, so that kube-proxy chooses a name server anew (Go's resolver, net/dnsclient_unix.go).
+    #[default]
+    FreshPort,
+    /// All tries from one port: the connection table sends them to the server of the first, until its endpoint is gone (musl,
+    /// src/network/res_msend.c; glibc, resolv/res_send.c).
+    SamePort,
 }
 
 /// A length of time between two bounds, both included.

@@ -7,7 +7,7 @@ use super::image;
 use super::latencies::Range;
 use super::request_line::RequestLine;
 use super::tables::{Breaker, Call, Model, Op, Retry, Route, Tables};
-use crate::model::application::{self, Application, Between, Over, Reaction, Service, Step};
+use crate::model::application::{self, Application, Between, Over, Reaction, Resolver, Service, Step};
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
 
@@ -134,8 +134,8 @@ fn steps(
     }
     for step in &route.steps {
         let op = match step {
-            Step::Call(one) => calls(tables, namespace, std::slice::from_ref(one), at)?,
-            Step::Together(all) => calls(tables, namespace, all, at)?,
+            Step::Call(one) => calls(tables, namespace, service.resolver, std::slice::from_ref(one), at)?,
+            Step::Together(all) => calls(tables, namespace, service.resolver, all, at)?,
             Step::NeedsLogin(_) | Step::LogIn if !service.sessions => {
                 return Err(InstallError::NoSessions { place: at() });
             }
@@ -161,6 +161,7 @@ fn steps(
 fn calls(
     tables: &mut Tables,
     namespace: &str,
+    resolver: Resolver,
     calls: &[application::Call],
     at: impl Fn() -> String,
 ) -> Result<Op, InstallError> {
@@ -206,6 +207,7 @@ fn calls(
                 }),
                 None => None,
             },
+            resolver,
             timeout: call.timeout.map(Span::from),
             unreachable: call.unreachable,
             error: call.error,

@@ -1,11 +1,12 @@
 //! Reaching a pod: name look-up, kube-proxy's choice, connecting, and the ways in which that fails.
 
 use super::Network;
-use super::frame::{Caller, Outcome, Phase};
+use super::frame::{Caller, Frame, Outcome, Phase};
 use super::kernel::{CONNECT_LIMIT, LOOK_UP_ATTEMPTS, LOOK_UP_TIMEOUT, SYN_RETRIES};
 use super::proxy::{Choice, Entrance, Traffic};
 use super::queue::What;
 use super::slab::Key;
+use crate::model::application::Resolver;
 use crate::model::history::FailureKind;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{Fabric, Origin, PodId, Process, ServiceId};
@@ -54,12 +55,19 @@ impl Network {
         }
     }
 
+    fn resolver(&self, frame: &Frame) -> Resolver {
+        let call = self.tables.calls.get(frame.call as usize);
+        call.map_or(Resolver::default(), |call| call.resolver)
+    }
+
     /// Looks up the name of a new connection from a pod, then connects.
     #[inline]
     pub(super) fn look_up(&mut self, key: Key, fabric: &Fabric) {
         let Some(frame) = self.frames.get(key) else { return };
         let (origin, mut attempt, target) = (frame.from, frame.attempt, frame.target);
         let client = self.client(frame);
+        let first =
+            (frame.phase == Phase::LookingUp && self.resolver(frame) == Resolver::SamePort).then_some(frame.pod);
         let mut delay = Span::ZERO;
         if let Some(server) = fabric.dns {
             self.hops += u64::from(attempt == 0);
@@ -69,11 +77,17 @@ impl Network {
                     return;
                 }
                 attempt += 1;
-                let choice = match self.choose(fabric, origin, Traffic::Internal, client, server) {
-                    Choice::Pod(pod) => Some(reach(fabric, pod)),
+                // kube-proxy forgets the entries of an endpoint that is gone (pkg/proxy/conntrack/cleanup.go).
+                let same = first.filter(|pod| fabric.endpoints(origin, server).contains(pod));
+                let chosen = match same {
+                    Some(pod) => Choice::Pod(pod),
+                    None => self.choose(fabric, origin, Traffic::Internal, client, server),
+                };
+                let chosen = match chosen {
+                    Choice::Pod(pod) => Some(pod),
                     Choice::Reject | Choice::Drop => None,
                 };
-                match choice {
+                match chosen.map(|pod| reach(fabric, pod)) {
                     Some(Reach::Listening) => {
                         let (from, to) = self.latencies.look_up;
                         delay = delay + self.chance.look_up.span(from, to);
@@ -84,6 +98,7 @@ impl Network {
                     Some(Reach::Absent | Reach::Silent) | None => {
                         if let Some(frame) = self.frames.get_mut(key) {
                             (frame.phase, frame.attempt) = (Phase::LookingUp, attempt);
+                            frame.pod = chosen.unwrap_or(frame.pod);
                         }
                         self.try_again(key, self.now + delay + LOOK_UP_TIMEOUT, FailureKind::Dns);
                         return;

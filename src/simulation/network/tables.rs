@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::image;
 use super::latencies::Range;
 use super::request_line::RequestLine;
-use crate::model::application::{Body, Reaction, RetryOn, StoreWork};
+use crate::model::application::{Body, Reaction, Resolver, RetryOn, StoreWork};
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
 
@@ -100,6 +100,7 @@ pub(super) struct Call {
     /// The most connections of its pool; 0: no limit.
     pub(super) size: u32,
     pub(super) retry: Option<Retry>,
+    pub(super) resolver: Resolver,
     pub(super) timeout: Option<Span>,
     pub(super) unreachable: Reaction,
     pub(super) error: Reaction,
