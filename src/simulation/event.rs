@@ -1,6 +1,6 @@
 //! What can happen in the cluster, apart from load.
 
-use super::fabric::MachineId;
+use super::fabric::{MachineId, ServiceId};
 
 /// An event of the cluster. Pods are named by their row; `u32` after a pod is the incarnation of its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,14 @@ pub enum Event {
     Scan(u32, u32),
     /// The group starts an instance that the Cluster Autoscaler asked for.
     Launch,
+    /// A load balancer of a Service has been made.
+    Provisioned(ServiceId),
+    /// A load balancer learns which nodes there are.
+    Targets(ServiceId),
+    /// A load balancer checks one of its targets.
+    HealthCheck(ServiceId, MachineId),
+    /// A load balancer acts on what its checks found.
+    Retarget(ServiceId),
     /// The garbage collector deletes what the owner of this uid left.
     Orphans(u64),
 }

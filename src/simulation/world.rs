@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
 use super::control::daemon_sets::Daemons;
+use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
@@ -58,6 +59,7 @@ pub struct World {
     pub(super) pod_gc: PodGc,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
+    pub(super) balancers: Balancers,
     pub(super) chance: Chance,
     pub(super) history: Vec<history::Event>,
     /// The journeys of the running load, for the history's header.
@@ -100,6 +102,7 @@ pub(super) struct Chance {
     pub cloud: Stream,
     pub names: Stream,
     pub faults: Stream,
+    pub balancers: Stream,
 }
 
 impl World {
@@ -130,6 +133,7 @@ impl World {
             pod_gc: PodGc::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
+            balancers: Balancers::default(),
             chance: Chance {
                 controllers: Stream::new(seed, "controllers"),
                 scheduler: Stream::new(seed, "scheduler"),
@@ -138,6 +142,7 @@ impl World {
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
+                balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -285,6 +290,10 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Provisioned(service) => self.provisioned(service),
+            Event::Targets(service) => self.sync_targets(service),
+            Event::HealthCheck(service, machine) => self.check_health(service, machine),
+            Event::Retarget(service) => self.retarget(service),
             Event::Orphans(uid) => self.collect_orphans(uid),
         }
     }

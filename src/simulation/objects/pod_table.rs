@@ -182,18 +182,18 @@ impl Pods {
         {
             // Nothing to do: most changes are of the status.
         } else {
-            for row in before {
+            if let Some(row) = before {
                 self.unlabel(number, row);
             }
-            for row in after {
+            if let Some(row) = after {
                 self.label(number, row);
             }
         }
         if before.is_some_and(|row| pin(row).is_some()) != after.is_some_and(|row| pin(row).is_some()) {
-            for row in before {
+            if let Some(row) = before {
                 self.unpin(row);
             }
-            for row in after {
+            if let Some(row) = after {
                 self.pin(row);
             }
         }
