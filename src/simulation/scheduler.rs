@@ -29,8 +29,8 @@ use std::sync::Arc;
 
 use class::{ClassId, Classes};
 pub use estimate::Estimate;
-use node::Nodes;
 pub use needs::{Needs, NodeTerms};
+use node::Nodes;
 pub use preempt::{Budget, Preemption};
 pub use reason::{Reason, Unschedulable};
 use selection::Selections;

@@ -256,7 +256,12 @@ impl Scheduler {
         }
         for constraint in template.spread() {
             let spread = self.spread_of(constraint, namespace, own);
-            if constraint.hard { &mut class.hard } else { &mut class.soft }.push(spread);
+            if constraint.hard {
+                &mut class.hard
+            } else {
+                &mut class.soft
+            }
+            .push(spread);
         }
         for term in &template.affinity {
             let key = self.key(&term.topology);

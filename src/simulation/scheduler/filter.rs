@@ -120,7 +120,9 @@ impl Scheduler {
     /// Storage and extended resources (plugins/noderesources/fit.go `fitsRequest`).
     fn fit_scalars(&self, query: &Query<'_>, slot: u32) -> Verdict {
         let mut verdict = Verdict::FITS;
-        let Some(info) = self.nodes.info(slot) else { return verdict };
+        let Some(info) = self.nodes.info(slot) else {
+            return verdict;
+        };
         for (index, (name, wanted)) in query.template.scalars().iter().enumerate() {
             let all = info.scalars.get(name).copied().unwrap_or(0);
             if *wanted <= all.saturating_sub(self.nodes.taken(slot).scalar(name)) {

@@ -31,7 +31,9 @@ impl Scheduler {
     /// The pod's hard constraints (filtering.go `calPreFilterState`).
     pub(super) fn skews(&self, query: &Query<'_>) -> Vec<Skew<'_>> {
         let hard = &self.classes.class(query.class).hard;
-        hard.iter().map(|constraint| self.skew(query, constraint, hard)).collect()
+        hard.iter()
+            .map(|constraint| self.skew(query, constraint, hard))
+            .collect()
     }
 
     fn skew(&self, query: &Query<'_>, constraint: &Spread, all: &[Spread]) -> Skew<'_> {
@@ -47,7 +49,11 @@ impl Scheduler {
             (Cow::Borrowed(counts), places, least)
         } else {
             let (counts, seen) = self.count_eligible(query, constraint, all);
-            let present = counts.iter().zip(seen).filter(|(_, seen)| *seen).map(|(count, _)| *count);
+            let present = counts
+                .iter()
+                .zip(seen)
+                .filter(|(_, seen)| *seen)
+                .map(|(count, _)| *count);
             let (places, least) = present.fold((0, None), least_of);
             (Cow::Owned(counts), places, least)
         };

@@ -57,5 +57,6 @@ impl World {
 
 /// pkg/apis/core/helper/helpers.go `IsExtendedResourceName`: with a domain that is not kubernetes.io.
 fn is_extended(name: &str) -> bool {
-    name.split_once('/').is_some_and(|(domain, _)| !domain.ends_with("kubernetes.io"))
+    name.split_once('/')
+        .is_some_and(|(domain, _)| !domain.ends_with("kubernetes.io"))
 }

@@ -126,9 +126,13 @@ fn gates(before: &mut Value, after: &mut Value, causes: &mut Causes) {
     let take = |spec: &mut Value, field: &str| spec.as_object_mut().and_then(|spec| spec.remove(field));
     let names = |gates: Option<Value>| -> Vec<String> {
         let all = gates.as_ref().and_then(Value::as_array).into_iter().flatten();
-        all.filter_map(|gate| gate["name"].as_str().map(str::to_owned)).collect()
+        all.filter_map(|gate| gate["name"].as_str().map(str::to_owned))
+            .collect()
     };
-    let (old, new) = (names(take(before, "schedulingGates")), names(take(after, "schedulingGates")));
+    let (old, new) = (
+        names(take(before, "schedulingGates")),
+        names(take(after, "schedulingGates")),
+    );
     for (index, gate) in new.iter().enumerate().filter(|(_, gate)| !old.contains(gate)) {
         causes.forbidden(
             &format!("spec.schedulingGates[{index}].name"),

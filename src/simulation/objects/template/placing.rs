@@ -111,7 +111,10 @@ pub(super) fn add_shared(selector: &mut Selector, keys: &[String], own: &Labels,
 
 impl Placing {
     /// What a specification asks for; `scalars` are its further requests.
-    pub(super) fn new(spec: &core::PodSpec, scalars: Vec<(Arc<str>, u64)>) -> Result<Option<Arc<Self>>, (String, String)> {
+    pub(super) fn new(
+        spec: &core::PodSpec,
+        scalars: Vec<(Arc<str>, u64)>,
+    ) -> Result<Option<Arc<Self>>, (String, String)> {
         let mut placing = Self {
             scalars,
             scheduler: spec
@@ -135,7 +138,11 @@ impl Placing {
             .chain(&spec.containers)
             .flat_map(|one| one.ports.iter().flatten())
         {
-            let Some(number) = port.host_port.and_then(|it| u16::try_from(it).ok()).filter(|&it| it > 0) else {
+            let Some(number) = port
+                .host_port
+                .and_then(|it| u16::try_from(it).ok())
+                .filter(|&it| it > 0)
+            else {
                 continue;
             };
             let word = |text: &Option<String>, default: &str| {

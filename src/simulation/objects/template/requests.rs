@@ -109,7 +109,11 @@ fn of(container: &core::Container, path: &str, missing: &List) -> Result<List, F
 
 fn read(written: &BTreeMap<String, Quantity>, path: &str) -> Result<List, Fault> {
     let read = |(name, quantity): (&String, &Quantity)| {
-        let parse = if name == "cpu" { quantity::milli } else { quantity::units };
+        let parse = if name == "cpu" {
+            quantity::milli
+        } else {
+            quantity::units
+        };
         match parse(&quantity.0) {
             Ok(amount) => Ok((name.clone(), amount)),
             Err(why) => Err((format!("{path}.{name}"), why)),
