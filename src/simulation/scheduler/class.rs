@@ -69,8 +69,8 @@ pub(super) struct Spread {
     pub(super) key: Key,
     /// The pods that count, per place and per node; `None`: no pod does.
     pub(super) counted: Option<(TermId, TermId)>,
-    /// Whether the pod itself counts.
-    pub(super) itself: bool,
+    /// 1 when the pod itself counts.
+    pub(super) itself: i64,
     pub(super) max_skew: u32,
     pub(super) min_domains: u32,
     pub(super) honors_affinity: bool,
@@ -302,7 +302,7 @@ impl Scheduler {
     fn spread_of(&mut self, constraint: &SpreadConstraint, namespace: &str, own: &Labels) -> Spread {
         let key = self.key(&constraint.topology);
         let selector = constraint.selector_for(own);
-        let itself = selector.as_ref().is_some_and(|selector| selector.matches(own));
+        let itself = i64::from(selector.as_ref().is_some_and(|selector| selector.matches(own)));
         // An empty selector counts nobody, though the pod itself matches it (`countPodsMatchSelector`).
         let counted = selector.filter(|selector| !selector.is_empty()).map(|selector| {
             let matcher = Matcher::inside(namespace, selector);

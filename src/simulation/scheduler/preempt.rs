@@ -40,9 +40,11 @@ pub struct Budget {
     pub disrupted: BTreeSet<PodId>,
 }
 
+type Victims = Vec<(PodId, Booked)>;
+
 struct Candidate {
     machine: MachineId,
-    victims: Vec<(PodId, Booked)>,
+    victims: Victims,
     /// How many of them a budget does not allow.
     violations: usize,
 }
@@ -130,7 +132,7 @@ impl Scheduler {
         let Some(machine) = self.nodes.info(slot).map(|info| info.machine) else {
             return Ok(None);
         };
-        let mut lower: Vec<(PodId, Booked)> = self
+        let mut lower: Victims = self
             .nodes
             .pods(slot)
             .iter()
@@ -180,7 +182,7 @@ impl Scheduler {
 
     /// The pods whose deletion some budget does not allow, and the others
     /// (`default_preemption.go` `filterPodsWithPDBViolation`).
-    fn protected(&self, pods: Vec<(PodId, Booked)>) -> (Vec<(PodId, Booked)>, Vec<(PodId, Booked)>) {
+    fn protected(&self, pods: Victims) -> (Victims, Victims) {
         let mut allowed: Vec<i32> = self.budgets.iter().map(|budget| budget.allowed).collect();
         pods.into_iter().partition(|(pod, booked)| {
             let namespace = &self.classes.class(booked.class).namespace;

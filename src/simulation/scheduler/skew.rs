@@ -67,7 +67,7 @@ impl Scheduler {
             places: self.topologies.column(constraint.key).unwrap_or(&[]),
             counts,
             least,
-            itself: i64::from(constraint.itself),
+            itself: constraint.itself,
             most: i64::from(constraint.max_skew),
         }
     }
@@ -182,7 +182,6 @@ impl Skew<'_> {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is folded")]
 fn least_of((places, least): (u32, Option<i32>), count: i32) -> (u32, Option<i32>) {
     (places + 1, Some(least.map_or(count, |least| count.min(least))))
 }

@@ -135,7 +135,7 @@ fn gates(before: &mut Value, after: &mut Value, causes: &mut Causes) {
     );
     for (index, gate) in new.iter().enumerate().filter(|(_, gate)| !old.contains(gate)) {
         causes.forbidden(
-            &format!("spec.schedulingGates[{index}].name"),
+            format!("spec.schedulingGates[{index}].name"),
             &format!("only deletion is allowed, but found new scheduling gate '{gate}'"),
         );
     }

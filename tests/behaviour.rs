@@ -1,0 +1,6 @@
+//! The controllers' behaviour, case by case, as Kubernetes' own sources and documents say it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod behaviour {
+    mod scheduler;
+}
