@@ -8,6 +8,8 @@ mod discovery;
 mod listing;
 mod path;
 mod query;
+#[cfg(feature = "serve")]
+pub(crate) mod refuse;
 mod response;
 mod selector;
 mod status;
@@ -38,7 +40,7 @@ use watching::WatchOptions;
 use writing::Content;
 
 /// The longest body that is read (kube-apiserver: `MaxRequestBodyBytes`).
-const LONGEST_BODY: usize = 3 * 1024 * 1024;
+pub(crate) const LONGEST_BODY: usize = 3 * 1024 * 1024;
 
 /// A Kubernetes API server over a driven world. Clones serve the same world.
 pub(crate) struct Face<W> {
@@ -223,7 +225,7 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
         if error.is::<LengthLimitError>() {
             Refusal::TooLong(LONGEST_BODY)
         } else {
-            Refusal::BadRequest(format!("failed to read the body: {error}"))
+            Refusal::unreadable(&error.to_string())
         }
     })?;
     Ok(whole.to_bytes())
