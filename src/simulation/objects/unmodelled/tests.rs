@@ -126,9 +126,9 @@ fn kinds_that_are_only_stored_have_one_entry() {
 #[test]
 fn every_modelled_kind_of_user_objects_is_known() {
     for resource in RESOURCES.iter().filter(|resource| resource.modelled) {
-        let written_by_users = !matches!(resource.kind, "EndpointSlice" | "Event");
+        let written_by_users = !matches!(&*resource.kind, "EndpointSlice" | "Event");
         assert_eq!(
-            Known::of(resource.kind).is_some(),
+            Known::of(&resource.kind).is_some(),
             written_by_users,
             "{}",
             resource.kind
