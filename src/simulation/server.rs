@@ -368,6 +368,7 @@ impl World {
         .stored_as(slice, self);
         body.slice = Some(slice);
         let row = self.store.services.insert(&mut self.store.versions, meta, body);
+        self.route_service(row);
         self.service_changed(row);
         Ok(())
     }
@@ -458,6 +459,7 @@ impl World {
                     it.body.selector = body.selector;
                     it.body.spec = keep_addresses(&it.body.spec, &body.spec);
                 });
+                self.route_service(row);
                 self.service_changed(row);
             }
             "nodes" => self.update_node(name, object)?,
