@@ -5,6 +5,8 @@
 //! ```text
 //! cargo bench --bench scale -- ready 5000 30     # nodes, pods a node: until all are Ready
 //! cargo bench --bench scale -- strike 1000 10000 # nodes, pods: 10 % of the nodes fail under load, ten minutes
+//! cargo bench --bench scale -- face 5000 30      # as `ready`, but through the API; then lists and a watch of all pods
+//! cargo bench --bench scale -- watched 1000 30   # as `face`, with a watcher that is told every change of every pod
 //! cargo bench --bench scale -- table             # the whole table of docs/scale.md
 //! ```
 //!
@@ -16,19 +18,25 @@
 
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment};
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::{ApiResource, DynamicObject, ListParams, PostParams, WatchParams};
+use serde_json::{Value, json};
 use steadfast::app::manifest::Manifest;
 use steadfast::model::experiment::{Claim, Hypothesis, Plan};
 use steadfast::model::history::What;
 use steadfast::model::journey::Journey;
 use steadfast::model::profile::Profile;
 use steadfast::model::time::Span;
-use steadfast::simulation::api::ApiStore as _;
+use steadfast::simulation::api::{ApiStore as _, Served};
 use steadfast::simulation::objects::resources::{DEPLOYMENTS, NAMESPACES, SERVICES};
 use steadfast::simulation::world::World;
 use steadfast::survey::Stage;
-use steadfast::{NodeFailure, SockShop, Units as _, Verdict, sockshop};
+use steadfast::{Cluster, NodeFailure, SockShop, Units as _, Verdict, sockshop};
 
 /// Pods of each Deployment but the last.
 const REPLICAS: u32 = 100;
@@ -41,6 +49,8 @@ fn main() {
     match arguments.first().map_or("", String::as_str) {
         "ready" => ready(number(1, 100), number(2, 30)),
         "strike" => strike(number(1, 1_000), number(2, 10_000)),
+        "face" => face(number(1, 1_000), number(2, 30), Watched::Nothing),
+        "watched" => face(number(1, 1_000), number(2, 30), Watched::Pods),
         "table" => table(),
         // `cargo bench` without arguments: the smallest of each.
         _ => {
@@ -70,18 +80,26 @@ fn system_pods(profile: &Profile, nodes: u32) -> u32 {
 
 /// Creates Deployments with Services, so many pods in all.
 fn fill(world: &mut World, pods: u32) {
+    for (kind, object) in objects(pods) {
+        world.create(kind, object, false).unwrap();
+    }
+}
+
+/// Namespaces, Deployments and Services with so many pods in all.
+fn objects(pods: u32) -> Vec<(&'static Served, Value)> {
+    let mut all = Vec::new();
     let mut left = pods;
     for index in 0..pods.div_ceil(REPLICAS) {
         let space = format!("team-{}", index / TOGETHER);
         if index % TOGETHER == 0 {
-            let object = serde_json::json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": space } });
-            world.create(NAMESPACES, object, false).unwrap();
+            let object = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": space } });
+            all.push((NAMESPACES, object));
         }
         let name = format!("app-{index}");
         let replicas = left.min(REPLICAS);
         left -= replicas;
-        let labels = serde_json::json!({ "app": name });
-        let deployment = serde_json::json!({
+        let labels = json!({ "app": name });
+        let deployment = json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": { "name": name, "namespace": space, "labels": labels },
             "spec": {
@@ -96,14 +114,15 @@ fn fill(world: &mut World, pods: u32) {
                 },
             },
         });
-        world.create(DEPLOYMENTS, deployment, false).unwrap();
-        let service = serde_json::json!({
+        all.push((DEPLOYMENTS, deployment));
+        let service = json!({
             "apiVersion": "v1", "kind": "Service",
             "metadata": { "name": name, "namespace": space },
             "spec": { "selector": labels, "ports": [{ "port": 80, "targetPort": 8080 }] },
         });
-        world.create(SERVICES, service, false).unwrap();
+        all.push((SERVICES, service));
     }
+    all
 }
 
 fn ready_pods(world: &World) -> u32 {
@@ -139,6 +158,104 @@ fn ready(nodes: u32, each: u32) {
         peak_mib(),
         world.now().second(),
     );
+}
+
+/// Whether somebody watches.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Watched {
+    Nothing,
+    Pods,
+}
+
+/// As [`ready`], deployed and observed through the Kubernetes API alone; then every pod is listed, page by page and at once, one is
+/// created as a dry run, and one change is watched.
+fn face(nodes: u32, each: u32, watched: Watched) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let started = now();
+        let profile = profile(nodes);
+        let (pods, system) = (nodes * each, system_pods(&profile, nodes));
+        let cluster = Cluster::embedded().custom_profile((*profile).clone()).seed(1).start().await.unwrap();
+        let client = cluster.client();
+        let told = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let all: Api<Pod> = Api::all(client.clone());
+        if watched == Watched::Pods {
+            let (told, all) = (told.clone(), all.clone());
+            tokio::spawn(async move {
+                let mut events = std::pin::pin!(kube::runtime::watcher(all, kube::runtime::watcher::Config::default()));
+                while let Some(event) = events.next().await {
+                    event.unwrap();
+                    told.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+        }
+        for (kind, object) in objects(pods - system) {
+            let object: DynamicObject = serde_json::from_value(object).unwrap();
+            let resource = ApiResource {
+                group: kind.group.to_string(),
+                version: kind.version.to_string(),
+                api_version: kind.api_version(),
+                kind: kind.kind.to_string(),
+                plural: kind.plural.to_string(),
+            };
+            let api: Api<DynamicObject> = match &object.metadata.namespace {
+                Some(space) => Api::namespaced_with(client.clone(), space, &resource),
+                None => Api::all_with(client.clone(), &resource),
+            };
+            api.create(&PostParams::default(), &object).await.unwrap();
+        }
+        let deployments: Api<Deployment> = Api::all(client.clone());
+        let daemons: Api<DaemonSet> = Api::all(client.clone());
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            let own = deployments.list(&ListParams::default()).await.unwrap();
+            let own = own.iter().filter_map(|it| it.status.as_ref()?.available_replicas).sum::<i32>();
+            let sets = daemons.list(&ListParams::default()).await.unwrap();
+            let sets = sets.iter().filter_map(|it| it.status.as_ref().map(|status| status.number_ready)).sum::<i32>();
+            if (own + sets) as u32 >= pods {
+                break;
+            }
+        }
+        let deployed = cpu();
+        let (mut listed, mut pages, mut parameters) = (0, 0, ListParams::default().limit(500));
+        loop {
+            let page = all.list(&parameters).await.unwrap();
+            (listed, pages) = (listed + page.items.len(), pages + 1);
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => break,
+            }
+        }
+        let paged = cpu();
+        let whole = all.list(&ListParams::default()).await.unwrap();
+        assert!(whole.items.len() == listed && listed as u32 >= pods, "{listed} pods are listed");
+        let listed_whole = cpu();
+        let team: Api<Pod> = Api::namespaced(client.clone(), "team-0");
+        let single = json!({ "metadata": { "name": "one" }, "spec": { "containers": [{ "name": "one", "image": "one" }] } });
+        let single: Pod = serde_json::from_value(single).unwrap();
+        let trial = PostParams { dry_run: true, ..PostParams::default() };
+        team.create(&trial, &single).await.unwrap();
+        let tried = cpu();
+        let version = whole.metadata.resource_version.unwrap();
+        let mut changes = std::pin::pin!(team.watch(&WatchParams::default(), &version).await.unwrap());
+        team.create(&PostParams::default(), &single).await.unwrap();
+        let change = changes.next().await.unwrap().unwrap();
+        assert!(matches!(change, kube::api::WatchEvent::Added(_)), "{change:?}");
+        println!(
+            "face nodes={nodes} pods={pods} cpu_s={:.2} deploy_cpu_s={deployed:.2} list_{pages}_pages_cpu_s={:.2} list_whole_cpu_s={:.2} \
+             dry_run_cpu_s={:.2} told={} wall_s={:.2} peak_mib={}",
+            cpu(),
+            paged - deployed,
+            listed_whole - paged,
+            tried - listed_whole,
+            told.load(std::sync::atomic::Ordering::Relaxed),
+            started.elapsed().as_secs_f64(),
+            peak_mib(),
+        );
+    });
 }
 
 fn journeys() -> Vec<(String, Journey)> {
