@@ -7,7 +7,7 @@
 //! cargo bench --bench scale -- strike 1000 10000 # nodes, pods: 10 % of the nodes fail under load, ten minutes
 //! cargo bench --bench scale -- face 5000 30      # as `ready`, but through the API; then lists and a watch of all pods
 //! cargo bench --bench scale -- watched 1000 30   # as `face`, with a watcher that is told every change of every pod
-//! cargo bench --bench scale -- table             # the whole table of docs/scale.md
+//! cargo bench --bench scale -- table 3           # the tables and the picture of docs/scale.md, medians of 3 runs
 //! ```
 //!
 //! The cluster is the profile `eks-workshop` with larger instances, its five DaemonSets, coredns and the Cluster Autoscaler
@@ -16,6 +16,10 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 #![expect(clippy::print_stdout, reason = "it prints its figures")]
 
+#[path = "scale/plot.rs"]
+mod plot;
+
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,7 +55,7 @@ fn main() {
         "strike" => strike(number(1, 1_000), number(2, 10_000)),
         "face" => face(number(1, 1_000), number(2, 30), Watched::Nothing),
         "watched" => face(number(1, 1_000), number(2, 30), Watched::Pods),
-        "table" => table(),
+        "table" => table(number(1, 3)),
         // `cargo bench` without arguments: the smallest of each.
         _ => {
             ready(100, 30);
@@ -337,18 +341,72 @@ fn peak_mib() -> u64 {
         >> 10
 }
 
-/// Every row in a process of its own.
-fn table() {
+/// Every row is the median of several processes; the picture goes to `docs/scale.svg` when that folder is there.
+fn table(runs: u32) {
+    let mut points = Vec::new();
+    println!("| nodes | pods | Ready after (cluster) | processor time | wall time | peak memory |");
+    println!("|---|---|---|---|---|---|");
     for nodes in ["100", "200", "500", "1000", "2000", "5000"] {
-        row(&["ready", nodes, "30"]);
+        let row = median(&["ready", nodes, "30"], runs);
+        let field = |name: &str| row.get(name).copied().unwrap_or_default();
+        println!(
+            "| {nodes} | {} | {} s | {:.2} s | {:.2} s | {} MiB |",
+            field("pods"),
+            field("cluster_s"),
+            field("cpu_s"),
+            field("wall_s"),
+            field("peak_mib")
+        );
+        points.push((field("nodes"), field("cpu_s"), field("peak_mib")));
     }
+    println!(
+        "\ntime grows as nodes to the power of {:.2}, memory of {:.2}\n",
+        plot::exponent(points.iter().map(|it| (it.0, it.1))),
+        plot::exponent(points.iter().map(|it| (it.0, it.2)))
+    );
+    println!("| nodes | pods | processor time | of it the run | wall time | peak memory | request hops |");
+    println!("|---|---|---|---|---|---|---|");
     for (nodes, pods) in [("100", "1000"), ("200", "2000"), ("500", "5000"), ("1000", "10000")] {
-        row(&["strike", nodes, pods]);
+        let row = median(&["strike", nodes, pods], runs);
+        let field = |name: &str| row.get(name).copied().unwrap_or_default();
+        println!(
+            "| {nodes} | {pods} | {:.2} s | {:.2} s | {:.2} s | {} MiB | {} |",
+            field("cpu_s"),
+            field("run_cpu_s"),
+            field("wall_s"),
+            field("peak_mib"),
+            field("hops")
+        );
+    }
+    if std::path::Path::new("docs").is_dir() {
+        std::fs::write("docs/scale.svg", plot::svg(&points)).unwrap();
     }
 }
 
-fn row(arguments: &[&str]) {
-    let program = std::env::current_exe().unwrap();
-    let done = Command::new(program).args(arguments).status().unwrap();
-    assert!(done.success(), "{arguments:?}");
+/// The median of every figure that so many runs print.
+fn median(arguments: &[&str], runs: u32) -> BTreeMap<String, f64> {
+    let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for _ in 0..runs {
+        let done = Command::new(std::env::current_exe().unwrap())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            done.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        for field in String::from_utf8_lossy(&done.stdout).split_whitespace() {
+            if let Some((name, figure)) = field.split_once('=')
+                && let Ok(figure) = figure.parse()
+            {
+                all.entry(name.to_owned()).or_default().push(figure);
+            }
+        }
+    }
+    let middle = |mut figures: Vec<f64>| {
+        figures.sort_by(f64::total_cmp);
+        figures[figures.len() / 2]
+    };
+    all.into_iter().map(|(name, figures)| (name, middle(figures))).collect()
 }
