@@ -233,7 +233,7 @@ fn face(nodes: u32, each: u32, watched: Watched) {
                 None => break,
             }
         }
-        let paged = cpu();
+        let turned = cpu();
         let whole = all.list(&ListParams::default()).await.unwrap();
         assert!(whole.items.len() == listed && listed as u32 >= pods, "{listed} pods are listed");
         let listed_whole = cpu();
@@ -252,8 +252,8 @@ fn face(nodes: u32, each: u32, watched: Watched) {
             "face nodes={nodes} pods={pods} cpu_s={:.2} deploy_cpu_s={deployed:.2} list_{pages}_pages_cpu_s={:.2} list_whole_cpu_s={:.2} \
              dry_run_cpu_s={:.2} told={} wall_s={:.2} peak_mib={}",
             cpu(),
-            paged - deployed,
-            listed_whole - paged,
+            turned - deployed,
+            listed_whole - turned,
             tried - listed_whole,
             told.load(std::sync::atomic::Ordering::Relaxed),
             started.elapsed().as_secs_f64(),

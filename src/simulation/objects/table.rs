@@ -163,7 +163,7 @@ impl<T: Clone> Table<T> {
         after: (&'a str, &'a str),
     ) -> impl Iterator<Item = (u32, &'a Arc<Row<T>>)> {
         self.names
-            .range::<str, _>(after.0..)
+            .range::<str, _>((Bound::Included(after.0), Bound::Unbounded))
             .filter(move |(ns, _)| namespace.is_none_or(|wanted| wanted == &***ns))
             .flat_map(move |(ns, names)| {
                 let from = if **ns == *after.0 {
@@ -171,7 +171,7 @@ impl<T: Clone> Table<T> {
                 } else {
                     Bound::Unbounded
                 };
-                names.range::<str, _>((from, Bound::Unbounded))
+                names.range::<str, _>((from, Bound::<&str>::Unbounded))
             })
             .filter_map(|(_, &row)| self.shared(row).map(|object| (row, object)))
     }
