@@ -64,7 +64,7 @@ pub static RESOURCES: [Resource; 33] = [
         "horizontalpodautoscalers",
         "HorizontalPodAutoscaler",
     ),
-    stored("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
     stored("networking.k8s.io", "v1", "ingresses", "Ingress"),
     global(stored("networking.k8s.io", "v1", "ingressclasses", "IngressClass")),
     stored("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
@@ -105,6 +105,8 @@ pub static EVENTS: &Resource = &RESOURCES[8];
 pub static LEASES: &Resource = &RESOURCES[9];
 /// ConfigMaps: the first of the resources kept as written.
 pub static CONFIG_MAPS: &Resource = &RESOURCES[10];
+/// PodDisruptionBudgets.
+pub static DISRUPTION_BUDGETS: &Resource = &RESOURCES[21];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 
