@@ -3,6 +3,7 @@
 //! The control plane (through kubelets and kube-proxies) writes it; the network only reads it. It differs from the API
 //! objects: after a power cut the pod object still says Running while the process here is gone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A pod, by creation order; never used again.
@@ -37,6 +38,10 @@ pub enum Power {
     Booting,
     /// Running.
     On,
+    /// Paused: its kernel answers for its processes, which do not run. Connects succeed, nothing is answered.
+    Frozen,
+    /// Cut off: it and its pods live on, and no packet passes between them and the others.
+    Isolated,
     /// Off or gone: every packet to it and its pods is lost without an answer.
     Off,
 }
@@ -78,6 +83,9 @@ pub struct Fabric {
     pub outside: Vec<Arc<[PodId]>>,
     /// The same by [`MachineId`], then [`ServiceId`]. A machine's list may be shorter than the number of services: no endpoints.
     pub inside: Vec<Vec<Arc<[PodId]>>>,
+    /// Whom a packet to an endpoint's address reaches, where that is no longer the pod that had it first: a machine that restarts gives
+    /// its addresses out anew. Nobody: `PodId(u32::MAX)`.
+    pub holders: BTreeMap<PodId, PodId>,
     /// The Service of the cluster's name server (`kube-system/kube-dns`), when there is one.
     pub dns: Option<ServiceId>,
 }
@@ -92,6 +100,16 @@ impl Fabric {
             Origin::Machine(machine) => &self.inside[machine.0 as usize],
         };
         lists.get(service.0 as usize).map_or(&[], |list| list)
+    }
+
+    /// The pod that has the address of a listed endpoint now. Endpoint lists name an address by the pod that had it first.
+    #[inline]
+    #[must_use]
+    pub fn holder(&self, endpoint: PodId) -> PodId {
+        if self.holders.is_empty() {
+            return endpoint;
+        }
+        self.holders.get(&endpoint).copied().unwrap_or(endpoint)
     }
 
     /// The service of this name.
@@ -110,7 +128,19 @@ impl Fabric {
         self.pods.get(pod.0 as usize).and_then(Option::as_ref)
     }
 
-    /// Whether packets to this machine are answered at all.
+    /// Whether packets from `origin` to this machine are answered by its processes.
+    #[inline]
+    #[must_use]
+    pub fn answers(&self, origin: Origin, machine: MachineId) -> bool {
+        match (self.machines[machine.0 as usize], origin) {
+            (Power::On, Origin::Outside) => true,
+            (Power::On, Origin::Machine(from)) => from == machine || self.machines[from.0 as usize] != Power::Isolated,
+            (Power::Isolated, Origin::Machine(from)) => from == machine,
+            _ => false,
+        }
+    }
+
+    /// Whether this machine runs and packets to it are answered.
     #[inline]
     #[must_use]
     pub fn powered(&self, machine: MachineId) -> bool {

@@ -1,6 +1,7 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
 mod evicting;
+mod nodes;
 mod removing;
 
 use std::net::Ipv4Addr;
@@ -549,22 +550,6 @@ impl World {
                 });
             }
         }
-        Ok(())
-    }
-
-    /// A node's labels, taints and cordon.
-    fn update_node(&mut self, name: &str, object: &Value) -> Result<(), ApiError> {
-        let (meta, taints, unschedulable) = parse::node(object)?;
-        let Some(row) = self.store.nodes.find("", name) else {
-            return Ok(());
-        };
-        self.store.change_node(row, |it| {
-            take_meta(&mut it.meta, &meta);
-            it.body.taints = taints;
-            it.body.unschedulable = unschedulable;
-        });
-        self.node_changed(row);
-        self.room_appeared();
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
 use super::event::Event;
 use super::fabric::Fabric;
+use super::faults::Faults;
 use super::kubelet::Runtime;
 use super::machine::Machine;
 use super::network::{Effect, Network};
@@ -50,6 +51,7 @@ pub struct World {
     pub(super) evictions: BTreeMap<u32, u32>,
     pub(super) plans: u32,
     pub(super) pod_gc: PodGc,
+    pub(super) faults: Faults,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
@@ -123,6 +125,7 @@ impl World {
             evictions: BTreeMap::new(),
             plans: 0,
             pod_gc: PodGc::default(),
+            faults: Faults::new(seed),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             endpoints: Vec::new(),
@@ -245,13 +248,27 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
+        if self.park(event) {
+            return;
+        }
         match event {
             Event::Booted(machine) => self.booted(machine),
             Event::NodeUp(machine) => self.node_up(machine),
             Event::Heartbeat(machine) => self.heartbeat(machine),
             Event::Signalled(machine) => self.signalled(machine),
             Event::PowerOff(machine) => self.power_off(machine),
-            Event::Start(pod) => self.start_pod(pod),
+            Event::ShutDown(machine) => self.shuts_down(machine),
+            Event::PoweredOn(machine) => self.powered_on(machine),
+            Event::RestartPods(machine) => self.restart_pods(machine),
+            Event::KubeletBack(machine) => self.kubelet_back(machine),
+            Event::PodsPosted(machine) => self.pods_posted(machine),
+            Event::HealthCheck(machine) => self.health_check(machine),
+            Event::Strike(scope, next) => self.strike(scope, next),
+            Event::Return(scope, machine) => self.return_machine(scope, machine),
+            Event::Cordon(scope, machine) => self.cordon(scope, machine),
+            Event::Drain(scope, machine) => self.drain(scope, machine),
+            Event::Interrupted(scope, machine) => self.interrupted(scope, machine),
+            Event::Start(pod) => self.start_bound(pod),
             Event::Running(pod, incarnation) => self.running(pod, incarnation),
             Event::Listen(pod, incarnation) => self.listen(pod, incarnation),
             Event::ReportRunning(pod, incarnation) => self.report_running(pod, incarnation),

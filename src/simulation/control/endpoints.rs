@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::super::api::Labels;
 use super::super::event::Event;
-use super::super::fabric::{MachineId, PodId, ServiceId};
+use super::super::fabric::{MachineId, PodId, Power, ServiceId};
 use super::super::objects::pod::Phase;
 use super::super::objects::service::Endpoint;
 use super::super::world::{World, draw};
@@ -80,7 +80,7 @@ impl World {
             endpoints
                 .iter()
                 .filter(|endpoint| test(endpoint))
-                .map(|endpoint| endpoint.pod)
+                .map(|endpoint| self.faults.addresses.of(endpoint.pod))
                 .collect::<Vec<_>>()
         };
         let mut used = listed(|endpoint| endpoint.ready);
@@ -128,6 +128,14 @@ impl World {
     }
 
     pub(in crate::simulation) fn sync_proxy(&mut self, machine: Option<MachineId>, service: ServiceId) {
+        if let Some(machine) = machine
+            && matches!(
+                self.fabric.machines[machine.0 as usize],
+                Power::Frozen | Power::Isolated
+            )
+        {
+            return;
+        }
         let newest = self.endpoints[service.0 as usize].clone();
         let lists = match machine {
             None => &mut self.fabric.outside,

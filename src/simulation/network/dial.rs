@@ -7,7 +7,7 @@ use super::queue::What;
 use super::slab::Key;
 use crate::model::history::FailureKind;
 use crate::model::time::{Span, Time};
-use crate::simulation::fabric::{Fabric, Origin, PodId, Process, ServiceId};
+use crate::simulation::fabric::{Fabric, Origin, PodId, Power, Process, ServiceId};
 
 /// What packets to a pod meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +17,23 @@ enum Reach {
     Refusing,
     /// The machine lives, the address belongs to nobody.
     Absent,
+    /// The kernel accepts the connection, and the process, which is frozen, never answers.
+    Accepting,
     /// Nothing comes back.
     Silent,
 }
 
 #[inline]
-fn reach(fabric: &Fabric, pod: PodId) -> Reach {
+fn reach(fabric: &Fabric, origin: Origin, pod: PodId) -> Reach {
     match fabric.pod(pod) {
-        Some(net) if !fabric.powered(net.machine) => Reach::Silent,
+        Some(net) if !fabric.answers(origin, net.machine) => {
+            match (fabric.machines[net.machine.0 as usize], net.process) {
+                (Power::Frozen, Process::Listening) => Reach::Accepting,
+                (Power::Frozen, Process::NotListening) => Reach::Refusing,
+                (Power::Frozen, Process::Absent) => Reach::Absent,
+                _ => Reach::Silent,
+            }
+        }
         Some(net) => match net.process {
             Process::Listening => Reach::Listening,
             Process::NotListening => Reach::Refusing,
@@ -47,8 +56,8 @@ impl Network {
         let endpoints = fabric.endpoints(origin, service);
         match endpoints {
             [] => None,
-            [only] => Some(*only),
-            many => Some(many[self.chance.choice.index(many.len())]),
+            [only] => Some(fabric.holder(*only)),
+            many => Some(fabric.holder(many[self.chance.choice.index(many.len())])),
         }
     }
 
@@ -78,7 +87,10 @@ impl Network {
                     return;
                 }
                 attempt += 1;
-                match self.choose(fabric, origin, server).map(|pod| reach(fabric, pod)) {
+                match self
+                    .choose(fabric, origin, server)
+                    .map(|pod| reach(fabric, origin, pod))
+                {
                     Some(Reach::Listening) => {
                         let (from, to) = self.latencies.look_up;
                         delay = delay + self.chance.look_up.span(from, to);
@@ -86,7 +98,7 @@ impl Network {
                     }
                     // ICMP port unreachable: the next attempt begins at once.
                     Some(Reach::Refusing) => delay = delay + self.round_trip(),
-                    Some(Reach::Absent | Reach::Silent) | None => {
+                    Some(Reach::Absent | Reach::Accepting | Reach::Silent) | None => {
                         if let Some(frame) = self.frames.get_mut(key) {
                             (frame.phase, frame.attempt) = (Phase::LookingUp, attempt);
                         }
@@ -129,7 +141,7 @@ impl Network {
             self.reject(key, delay, origin, service);
             return;
         };
-        match (reach(fabric, pod), fabric.pod(pod)) {
+        match (reach(fabric, origin, pod), fabric.pod(pod)) {
             (Reach::Listening, Some(net)) => {
                 let round_trip = self.round_trip();
                 self.serve(key, pod, net, delay + round_trip);
@@ -138,6 +150,7 @@ impl Network {
                 let round_trip = self.round_trip();
                 self.doom(key, self.now + delay + round_trip, FailureKind::Refused);
             }
+            (Reach::Accepting, Some(net)) => self.hang_at(key, pod, net),
             (Reach::Silent, _) => {
                 if outside {
                     self.conntrack.vanished(self.now, service, pod);
@@ -145,7 +158,7 @@ impl Network {
                 // SYNs sent again follow the first one, whatever the endpoints become.
                 self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT);
             }
-            (Reach::Absent | Reach::Listening, _) => {
+            (Reach::Absent | Reach::Accepting | Reach::Listening, _) => {
                 let (from, to) = self.latencies.no_route;
                 let wait = self.chance.latency.span(from, to);
                 self.doom(key, self.now + delay + wait, FailureKind::Unreachable);

@@ -105,7 +105,14 @@ impl Network {
     #[inline]
     pub(super) fn resume(&mut self, request: Key, pod: PodId, incarnation: u32, fabric: &Fabric) -> bool {
         match fabric.pod(pod) {
-            Some(net) if !fabric.powered(net.machine) => self.hang(request),
+            Some(net)
+                if self
+                    .frames
+                    .get(request)
+                    .is_some_and(|frame| !fabric.answers(frame.from, net.machine)) =>
+            {
+                self.hang_at(request, pod, net);
+            }
             Some(net) if net.process == Process::Listening && net.incarnation == incarnation => {
                 self.serve(request, pod, net, Span::ZERO);
             }
