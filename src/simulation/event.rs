@@ -28,7 +28,7 @@ pub enum Event {
     /// It posts the status of its pods.
     PodsPosted(MachineId),
     /// A scaling group looks at an instance that was stopped.
-    HealthCheck(MachineId),
+    InstanceCheck(MachineId),
     /// A fault strikes its victims from this one on.
     Strike(ScopeId, u32),
     /// A struck machine's time is over.
@@ -93,6 +93,14 @@ pub enum Event {
     Scan(u32, u32),
     /// The group starts an instance that the Cluster Autoscaler asked for.
     Launch,
+    /// A load balancer of a Service has been made.
+    Provisioned(ServiceId),
+    /// A load balancer learns which nodes there are.
+    Targets(ServiceId),
+    /// A load balancer checks one of its targets.
+    HealthCheck(ServiceId, MachineId),
+    /// A load balancer acts on what its checks found.
+    Retarget(ServiceId),
     /// The garbage collector deletes what the owner of this uid left.
     Orphans(u64),
 }

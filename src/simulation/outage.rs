@@ -76,11 +76,11 @@ impl World {
     pub(super) fn look_after_stopped(&mut self, id: MachineId) {
         if let Some(group) = self.profile.scaling_group {
             let delay = draw(&mut self.faults.chance, group.replace);
-            self.after(delay, Event::HealthCheck(id));
+            self.after(delay, Event::InstanceCheck(id));
         }
     }
 
-    pub(super) fn health_check(&mut self, id: MachineId) {
+    pub(super) fn check_instance(&mut self, id: MachineId) {
         if self.power(id) == Power::Off && self.machines[id.0 as usize].exists {
             self.machines[id.0 as usize].exists = false;
             self.replace_instance();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
+use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
@@ -54,6 +55,7 @@ pub struct World {
     pub(super) faults: Faults,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
+    pub(super) balancers: Balancers,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
     pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
     pub(super) chance: Chance,
@@ -100,6 +102,7 @@ pub(super) struct Chance {
     pub names: Stream,
     pub faults: Stream,
     pub disruption: Stream,
+    pub balancers: Stream,
 }
 
 impl World {
@@ -128,6 +131,7 @@ impl World {
             faults: Faults::new(seed),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
+            balancers: Balancers::default(),
             endpoints: Vec::new(),
             chance: Chance {
                 controllers: Stream::new(seed, "controllers"),
@@ -138,6 +142,7 @@ impl World {
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
                 disruption: Stream::new(seed, "disruption"),
+                balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -262,7 +267,7 @@ impl World {
             Event::RestartPods(machine) => self.restart_pods(machine),
             Event::KubeletBack(machine) => self.kubelet_back(machine),
             Event::PodsPosted(machine) => self.pods_posted(machine),
-            Event::HealthCheck(machine) => self.health_check(machine),
+            Event::InstanceCheck(machine) => self.check_instance(machine),
             Event::Strike(scope, next) => self.strike(scope, next),
             Event::Return(scope, machine) => self.return_machine(scope, machine),
             Event::Cordon(scope, machine) => self.cordon(scope, machine),
@@ -294,6 +299,10 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Provisioned(service) => self.provisioned(service),
+            Event::Targets(service) => self.sync_targets(service),
+            Event::HealthCheck(service, machine) => self.check_health(service, machine),
+            Event::Retarget(service) => self.retarget(service),
             Event::Orphans(uid) => self.collect_orphans(uid),
         }
     }
