@@ -1,18 +1,26 @@
 //! The clusters on which an experiment runs, behind one handle.
 
 pub mod embedded;
+mod injecting;
 
 use std::time::Duration;
 
 use crate::model::application::Application;
 use crate::model::experiment::Plan;
-use crate::model::fault::{Mode, Rounding};
+#[cfg(feature = "cli")]
+use crate::model::fault::Candidate;
+use crate::model::fault::{Fault, Rounding, SelectError};
 use crate::model::history::History;
 use crate::model::journey::Journey;
 use crate::model::profile::ProfileError;
+use crate::simulation::faults::ScopeId;
 use crate::simulation::network::InstallError;
+#[cfg(feature = "cli")]
+use crate::simulation::world::World;
 use embedded::Embedded;
 use embedded::driver::DriverError;
+
+pub use injecting::ActiveFault;
 
 /// The variable that chooses the cluster: `embedded` (default).
 pub const CLUSTER: &str = "STEADFAST_CLUSTER";
@@ -39,6 +47,12 @@ pub enum ClusterError {
     /// The model or a journey makes no sense.
     #[error("the application model makes no sense")]
     Model(#[from] InstallError),
+    /// A fault's targets could not be chosen.
+    #[error("the fault has no targets")]
+    Targets(#[from] SelectError),
+    /// The cluster's nodes could not be listed.
+    #[error("the cluster's nodes could not be listed")]
+    Nodes(#[source] Box<kube::Error>),
     /// The cluster's own workloads did not start.
     #[error("the cluster's own workloads are not ready after {0} s of cluster time")]
     NotReady(u64),
@@ -95,6 +109,12 @@ impl Cluster {
         self.backend.client()
     }
 
+    /// Serves its Kubernetes API on a loopback port, for `kubectl` and other clients: see [`embedded::serve`].
+    #[cfg(feature = "serve")]
+    pub fn serve(&self) -> embedded::serve::Serve {
+        embedded::serve::Serve::new(self.backend.clone())
+    }
+
     /// What it is: `embedded`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -147,8 +167,35 @@ impl Cluster {
         self.backend.note_steady_state(seconds, met)
     }
 
-    pub(crate) fn inject(&self, mode: Mode, nodes: &[String]) -> Result<(), ClusterError> {
-        self.backend.inject(mode, nodes)
+    /// Begins faults on the nodes chosen for each by [`Cluster::targets`].
+    pub(crate) fn begin(&self, faults: &[Fault], nodes: Vec<Vec<String>>) -> Result<Vec<ScopeId>, ClusterError> {
+        faults
+            .iter()
+            .zip(nodes)
+            .map(|(fault, nodes)| self.backend.begin(fault, nodes))
+            .collect()
+    }
+
+    pub(crate) fn heal(&self, scope: ScopeId) -> Result<(), ClusterError> {
+        self.backend.heal(scope)
+    }
+
+    /// The nodes that a fault would take now.
+    #[cfg(feature = "cli")]
+    pub(crate) fn candidates(&self) -> Result<Vec<Candidate>, ClusterError> {
+        self.backend.candidates()
+    }
+
+    /// A cluster that goes on from this one's state in real time, so many times as fast. The two have no more to do with each other.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn continued(world: Box<World>, speed: u32) -> Result<Self, ClusterError> {
+        Ok(Self::new(Embedded::continued(world, speed).await?))
+    }
+
+    /// Its whole state.
+    #[cfg(feature = "cli")]
+    pub(crate) fn world(&self) -> Result<Box<World>, ClusterError> {
+        Ok(self.backend.world()?)
     }
 
     pub(crate) fn stop_load(&self) -> Result<(), ClusterError> {

@@ -4,13 +4,16 @@
 
 mod fidelity {
     mod autoscaler;
+    mod balancing;
     mod base;
     mod budgets;
     mod delete;
     mod ha;
     mod kill;
+    mod modes;
     mod scene;
     mod shop;
     mod sources;
     mod table;
+    mod zones;
 }

@@ -1,5 +1,7 @@
 //! A cluster profile: sizes, periods and delays as data, each with its source in the profile's file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::application::Between;
@@ -47,6 +49,12 @@ pub struct Profile {
     pub autoscaler: Option<Autoscaler>,
     /// How a terminated instance ends.
     pub terminate: Terminate,
+    /// How machines stop and come back, and what else faults need of time.
+    #[serde(default)]
+    pub machines: Machines,
+    /// What a Service of type LoadBalancer gets; none: it stays pending, and users enter by its node port.
+    #[serde(default)]
+    pub load_balancers: Option<LoadBalancers>,
 }
 
 /// The nodes of a cluster.
@@ -67,6 +75,9 @@ pub struct Nodes {
     pub memory_mib: u64,
     /// Pods a node takes.
     pub pods: u32,
+    /// Further allocatable resources by name, as quantities: `ephemeral-storage`, extended resources.
+    #[serde(default)]
+    pub resources: BTreeMap<String, String>,
     /// The node object of the control plane, when the cluster shows one.
     #[serde(default)]
     pub control_plane: Option<String>,
@@ -227,6 +238,48 @@ pub struct Autoscaler {
     pub start: Between,
 }
 
+/// The cloud's load balancers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancers {
+    /// What a Service gets that asks for nothing special.
+    pub classic: LoadBalancer,
+    /// What it gets with the annotation `service.beta.kubernetes.io/aws-load-balancer-type`: `nlb` or `external`.
+    pub network: LoadBalancer,
+}
+
+/// A load balancer's delays and its targets' health checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancer {
+    /// From the Service's creation until the load balancer's name resolves.
+    pub provision: Between,
+    /// From a node's coming or going to its being registered or deregistered.
+    pub register: Between,
+    /// Between two checks of a target.
+    #[serde(with = "super::units::text")]
+    pub interval: std::time::Duration,
+    /// How long a check waits for an answer.
+    #[serde(with = "super::units::text")]
+    pub timeout: std::time::Duration,
+    /// Passed checks in a row that make a target healthy.
+    pub healthy: u32,
+    /// Failed checks in a row that make it unhealthy.
+    pub unhealthy: u32,
+    /// What happens when no target is healthy.
+    pub none_healthy: NoneHealthy,
+}
+
+/// What a load balancer does without a healthy target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoneHealthy {
+    /// Connections are closed.
+    Close,
+    /// It «fails open»: all targets get connections.
+    All,
+}
+
 /// How a terminated instance ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -238,6 +291,65 @@ pub struct Terminate {
     /// How a percentage of the nodes is rounded.
     #[serde(default)]
     pub rounding: Rounding,
+}
+
+/// How machines stop and come back. The defaults are those of the profile `kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Machines {
+    /// From a stop until the machine is silent, where [`Terminate::shutdown`] is zero; elsewhere its guest shuts down first.
+    pub stop: Between,
+    /// From power on until the kubelet has posted its node's status.
+    pub boot: Between,
+    /// From then until the kubelet starts the pods again whose containers are gone.
+    pub restart: Between,
+    /// From the start of a stopped kubelet until it has posted its node's status.
+    pub kubelet: Between,
+    /// From the end of a partition until the kubelet has posted its node's status.
+    pub reconnect: Between,
+    /// From the end of a freeze until the kubelet has posted its node's status.
+    pub resume: Between,
+    /// From the end of a freeze or a partition until the kubelet has posted its pods' status.
+    pub pods: Between,
+    /// Between two calls of `kubectl drain`: start to cordon, cordon to the evictions.
+    pub drain: Between,
+    /// The notice that a spot instance gets.
+    #[serde(with = "super::units::text")]
+    pub notice: std::time::Duration,
+    /// Who acts on a notice.
+    pub on_notice: OnNotice,
+}
+
+/// Who acts on the notice of a spot interruption.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnNotice {
+    /// Nobody: pods run until the instance goes.
+    #[default]
+    Nobody,
+    /// The managed node group drains the node.
+    Drain,
+}
+
+impl Default for Machines {
+    fn default() -> Self {
+        let between = |from: u64, to: u64| Between {
+            from: std::time::Duration::from_millis(from),
+            to: std::time::Duration::from_millis(to),
+        };
+        Self {
+            stop: between(600, 800),
+            boot: between(2_400, 2_600),
+            restart: between(800, 1_600),
+            kubelet: between(1_000, 3_000),
+            reconnect: between(1_000, 10_400),
+            resume: between(0, 10_400),
+            pods: between(0, 10_000),
+            drain: between(30, 80),
+            notice: std::time::Duration::from_secs(120),
+            on_notice: OnNotice::Nobody,
+        }
+    }
 }
 
 /// Why there is no such profile.
@@ -258,6 +370,13 @@ pub enum ProfileError {
 }
 
 impl Profile {
+    /// The minor version of Kubernetes: 36 of `v1.36.1`; 0 when it cannot be read.
+    #[must_use]
+    pub fn minor_version(&self) -> u32 {
+        let minor = self.kubernetes.split('.').nth(1);
+        minor.and_then(|minor| minor.parse().ok()).unwrap_or(0)
+    }
+
     /// The names of the built-in profiles.
     #[must_use]
     pub fn names() -> Vec<&'static str> {

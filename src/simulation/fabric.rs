@@ -3,7 +3,10 @@
 //! The control plane (through kubelets and kube-proxies) writes it; the network only reads it. It differs from the API
 //! objects: after a power cut the pod object still says Running while the process here is gone.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::model::time::Span;
 
 /// A pod, by creation order; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +40,10 @@ pub enum Power {
     Booting,
     /// Running.
     On,
+    /// Paused: its kernel answers for its processes, which do not run. Connects succeed, nothing is answered.
+    Frozen,
+    /// Cut off: it and its pods live on, and no packet passes between them and the others.
+    Isolated,
     /// Off or gone: every packet to it and its pods is lost without an answer.
     Off,
 }
@@ -65,6 +72,50 @@ pub struct PodNet {
     pub incarnation: u32,
 }
 
+/// Which endpoints of a Service a kube-proxy uses for one kind of traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reachable {
+    /// All (`Cluster`).
+    #[default]
+    Cluster,
+    /// Those on its own node (`Local`); packets are dropped where there are none.
+    Local,
+}
+
+/// Which endpoints are hinted to be preferred, when there are any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preferred {
+    /// None.
+    #[default]
+    Any,
+    /// Those of the caller's zone.
+    Zone,
+    /// Those of the caller's node.
+    Node,
+}
+
+/// How connections to a Service are spread, beyond an equal chance for every endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// `sessionAffinity: ClientIP`: a client's connections go where its last one went, until it has made none for so long.
+    pub affinity: Option<Span>,
+    /// `internalTrafficPolicy`.
+    pub internal: Reachable,
+    /// `externalTrafficPolicy`.
+    pub external: Reachable,
+    /// `trafficDistribution`.
+    pub preferred: Preferred,
+    /// `clusterIP: None`: the name resolves to the pods themselves.
+    pub headless: bool,
+}
+
+/// A load balancer in front of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balancer {
+    /// The nodes it sends new connections to, each equally likely; `None`: it is being made, its name does not resolve yet.
+    pub targets: Option<Arc<[MachineId]>>,
+}
+
 /// What physically is.
 #[derive(Clone, Debug, Default)]
 pub struct Fabric {
@@ -78,8 +129,17 @@ pub struct Fabric {
     pub outside: Vec<Arc<[PodId]>>,
     /// The same by [`MachineId`], then [`ServiceId`]. A machine's list may be shorter than the number of services: no endpoints.
     pub inside: Vec<Vec<Arc<[PodId]>>>,
+    /// Whom a packet to an endpoint's address reaches, where that is no longer the pod that had it first: a machine that restarts gives
+    /// its addresses out anew. Nobody: `PodId(u32::MAX)`.
+    pub holders: BTreeMap<PodId, PodId>,
     /// The Service of the cluster's name server (`kube-system/kube-dns`), when there is one.
     pub dns: Option<ServiceId>,
+    /// By [`ServiceId`]; a shorter list: the default.
+    pub routing: Vec<Routing>,
+    /// By [`ServiceId`]; a shorter list: none.
+    pub balancers: Vec<Option<Balancer>>,
+    /// The number of each machine's zone, by [`MachineId`]; a shorter list: all the same.
+    pub zones: Vec<u32>,
 }
 
 impl Fabric {
@@ -92,6 +152,46 @@ impl Fabric {
             Origin::Machine(machine) => &self.inside[machine.0 as usize],
         };
         lists.get(service.0 as usize).map_or(&[], |list| list)
+    }
+
+    /// The pod that has the address of a listed endpoint now. Endpoint lists name an address by the pod that had it first.
+    #[inline]
+    #[must_use]
+    pub fn holder(&self, endpoint: PodId) -> PodId {
+        if self.holders.is_empty() {
+            return endpoint;
+        }
+        self.holders.get(&endpoint).copied().unwrap_or(endpoint)
+    }
+
+    /// How connections to a service are spread.
+    #[inline]
+    #[must_use]
+    pub fn routing(&self, service: ServiceId) -> Routing {
+        self.routing.get(service.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// Sets how connections to a service are spread.
+    pub fn set_routing(&mut self, service: ServiceId, routing: Routing) {
+        let index = service.0 as usize;
+        if self.routing.len() <= index {
+            self.routing.resize(index + 1, Routing::default());
+        }
+        self.routing[index] = routing;
+    }
+
+    /// The load balancer in front of a service, once there is one.
+    #[inline]
+    #[must_use]
+    pub fn balancer(&self, service: ServiceId) -> Option<&Balancer> {
+        self.balancers.get(service.0 as usize)?.as_ref()
+    }
+
+    /// The number of a machine's zone.
+    #[inline]
+    #[must_use]
+    pub fn zone(&self, machine: MachineId) -> u32 {
+        self.zones.get(machine.0 as usize).copied().unwrap_or_default()
     }
 
     /// The service of this name.
@@ -110,7 +210,26 @@ impl Fabric {
         self.pods.get(pod.0 as usize).and_then(Option::as_ref)
     }
 
-    /// Whether packets to this machine are answered at all.
+    /// Whether packets from `origin` to this machine are answered by its processes.
+    #[inline]
+    #[must_use]
+    pub fn answers(&self, origin: Origin, machine: MachineId) -> bool {
+        match (self.machines[machine.0 as usize], origin) {
+            (Power::On, Origin::Outside) => true,
+            (Power::On, Origin::Machine(from)) => from == machine || self.machines[from.0 as usize] != Power::Isolated,
+            (Power::Isolated, Origin::Machine(from)) => from == machine,
+            _ => false,
+        }
+    }
+
+    /// Whether the kernel of this machine forwards packets from outside, as a node port does: a frozen one's does.
+    #[inline]
+    #[must_use]
+    pub fn forwards(&self, machine: MachineId) -> bool {
+        matches!(self.machines[machine.0 as usize], Power::On | Power::Frozen)
+    }
+
+    /// Whether this machine runs and packets to it are answered.
     #[inline]
     #[must_use]
     pub fn powered(&self, machine: MachineId) -> bool {

@@ -1,6 +1,6 @@
 //! Machines: their life from boot to silence, and the nodes that they register.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use super::fabric::{MachineId, Power};
 use super::objects::meta::Meta;
 use super::objects::node::{Lease, Node, Readiness};
 use super::objects::pod::NOT_READY;
-use super::objects::quantity::Amount;
+use super::objects::quantity::{self, Amount};
 use super::objects::template::{Effect, Taint};
 use super::scheduler::NodeInfo;
 use super::world::{World, draw};
-use crate::model::fault::{Candidate, Mode, ZONE};
-use crate::model::history::{Victim, What};
+use crate::model::fault::ZONE;
+use crate::model::history::What;
 use crate::model::time::{Span, Time};
 
 /// A machine.
@@ -45,6 +45,35 @@ pub struct Machine {
     pub images: BTreeSet<Arc<str>>,
     /// Pod addresses given so far.
     pub addresses: u32,
+    /// The number of its pod address range.
+    pub subnet: u32,
+    /// What faults did to it.
+    pub outage: Outage,
+}
+
+/// Why a kubelet does not act.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pause {
+    /// It does.
+    #[default]
+    None,
+    /// A fault stopped it; the machine's processes go on.
+    Stopped,
+    /// It starts, and has not looked at its pods yet.
+    Starting,
+}
+
+/// What faults did to a machine and its kubelet.
+#[derive(Clone, Debug, Default)]
+pub struct Outage {
+    /// Why its kubelet does not act, though the machine runs.
+    pub pause: Pause,
+    /// Whether it is switched on again when it is off.
+    pub boots_again: bool,
+    /// Whether a heartbeat is planned.
+    pub beating: bool,
+    /// What its kubelet could not do while it was frozen, cut off or stopped.
+    pub parked: Vec<Event>,
 }
 
 /// The namespace of the nodes' leases.
@@ -89,7 +118,16 @@ impl World {
             pods: BTreeSet::new(),
             images: BTreeSet::new(),
             addresses: 0,
+            subnet: id.0 % 256,
+            outage: Outage::default(),
         });
+        let zone = self
+            .profile
+            .nodes
+            .zones
+            .iter()
+            .position(|zone| **zone == *self.machines[id.0 as usize].zone);
+        self.fabric.zones.push(zone.map_or(u32::MAX, |index| index as u32));
         self.fabric.machines.push(Power::Booting);
         self.fabric.inside.push(Vec::new());
         self.after(boot, Event::Booted(id));
@@ -120,6 +158,7 @@ impl World {
             unschedulable: row.body.unschedulable,
             allocatable: row.body.allocatable,
             pods: row.body.pods,
+            scalars: row.body.scalars.clone(),
         })
     }
 
@@ -144,7 +183,14 @@ impl World {
             unschedulable: false,
             allocatable: self.allocatable(),
             pods: nodes.pods,
+            scalars: self.scalars(),
         }
+    }
+
+    /// What nodes have besides CPU and memory, by name.
+    fn scalars(&self) -> Arc<BTreeMap<Arc<str>, u64>> {
+        let read = |(name, amount): (&String, &String)| Some((name.as_str().into(), quantity::units(amount).ok()?));
+        Arc::new(self.profile.nodes.resources.iter().filter_map(read).collect())
     }
 
     fn allocatable(&self) -> Amount {
@@ -165,10 +211,11 @@ impl World {
         let period = Span::from(self.profile.kubelet.lease);
         let phase = self.chance.kubelets.span(Span::ZERO, period);
         self.renew(id);
+        self.machines[id.0 as usize].outage.beating = true;
         self.after(phase, Event::Heartbeat(id));
     }
 
-    fn register(&mut self, id: MachineId) {
+    pub(super) fn register(&mut self, id: MachineId) {
         // The nodes of a new cluster are Ready at once; later ones are tainted until their network plugin's pod runs
         // (plugin/pkg/admission/nodetaint), so that DaemonSets' pods come before all others.
         let wait = match self.profile.scaling_group {
@@ -195,6 +242,7 @@ impl World {
             taints,
             allocatable: self.allocatable(),
             pods: self.profile.nodes.pods,
+            scalars: self.scalars(),
             ready: if wait == Span::ZERO {
                 Readiness::True
             } else {
@@ -202,7 +250,7 @@ impl World {
             },
             since: self.now,
             address: it.address,
-            pod_cidr: format!("10.244.{}.0/24", id.0 % 256).into(),
+            pod_cidr: format!("10.244.{}.0/24", it.subnet).into(),
         };
         let meta = Meta {
             name: it.name.clone(),
@@ -229,6 +277,7 @@ impl World {
             self.scheduler.add_node(info);
         }
         self.adopt_proxy(id);
+        self.targets_changed();
         self.daemon_sets_changed();
         self.room_appeared();
     }
@@ -255,13 +304,14 @@ impl World {
 
     pub(super) fn heartbeat(&mut self, id: MachineId) {
         if !self.machines[id.0 as usize].kubelet || !self.fabric.powered(id) {
+            self.machines[id.0 as usize].outage.beating = false;
             return;
         }
         self.renew(id);
         self.after(self.profile.kubelet.lease.into(), Event::Heartbeat(id));
     }
 
-    fn renew(&mut self, id: MachineId) {
+    pub(super) fn renew(&mut self, id: MachineId) {
         let it = &self.machines[id.0 as usize];
         let (now, name) = (self.now, it.name.clone());
         // A node's lease is owned by its node object; a kubelet that finds none makes no lease
@@ -290,71 +340,6 @@ impl World {
         }
     }
 
-    /// The node objects that a fault may take: those that run workloads.
-    #[must_use]
-    pub fn candidates(&self) -> Vec<Candidate> {
-        self.store
-            .nodes
-            .by_name(None)
-            .filter(|(_, row)| !row.meta.labels.contains_key("node-role.kubernetes.io/control-plane"))
-            .map(|(_, row)| Candidate {
-                name: row.meta.name.to_string(),
-                labels: (*row.meta.labels).clone(),
-            })
-            .collect()
-    }
-
-    /// Makes the named nodes fail. Names without a node are passed over; the caller has chosen from [`World::candidates`].
-    pub fn inject(&mut self, mode: Mode, nodes: &[String]) {
-        let ids: Vec<MachineId> = nodes
-            .iter()
-            .filter_map(|name| self.store.nodes.find("", name))
-            .filter_map(|row| self.store.nodes.get(row).map(|node| node.body.machine))
-            .collect();
-        let victims = self.victims(&ids);
-        self.note(What::Injected {
-            fault: mode.name().to_owned(),
-            nodes: nodes.to_vec(),
-            pods: victims,
-        });
-        for id in ids {
-            match mode {
-                Mode::Terminate => {
-                    self.machines[id.0 as usize].exists = false;
-                    let delay = draw(&mut self.chance.faults, self.profile.terminate.signal);
-                    if delay == Span::ZERO {
-                        self.signalled(id);
-                    } else {
-                        self.after(delay, Event::Signalled(id));
-                    }
-                    self.instance_ended();
-                }
-                Mode::Kill => self.power_off(id),
-                Mode::Delete => {
-                    if let Some(node) = self.machines[id.0 as usize].node {
-                        self.delete_node(node, "fault");
-                    }
-                }
-            }
-        }
-    }
-
-    fn victims(&self, ids: &[MachineId]) -> Vec<Victim> {
-        let mut all: Vec<Victim> = self
-            .store
-            .pods
-            .iter()
-            .filter(|(_, row)| row.body.node.is_some_and(|node| ids.contains(&node)) && !row.body.is_finished())
-            .map(|(_, row)| Victim {
-                pod: row.meta.name.to_string(),
-                app: row.body.app.to_string(),
-                node: row.body.node_name.as_deref().unwrap_or_default().to_owned(),
-            })
-            .collect();
-        all.sort_by(|a, b| (&a.node, &a.pod).cmp(&(&b.node, &b.pod)));
-        all
-    }
-
     /// The guest shuts down: the kubelet stops, processes end and close their sockets, then silence.
     pub(super) fn signalled(&mut self, id: MachineId) {
         let shutdown = draw(&mut self.chance.faults, self.profile.terminate.shutdown);
@@ -378,6 +363,9 @@ impl World {
         self.note(What::MachineLost {
             node: self.machines[id.0 as usize].name.to_string(),
         });
+        if std::mem::take(&mut self.machines[id.0 as usize].outage.boots_again) {
+            self.power_on(id);
+        }
     }
 
     /// Deletes a node object; its pods become orphans.
@@ -398,6 +386,7 @@ impl World {
             node: node.meta.name.to_string(),
             by: by.to_owned(),
         });
+        self.targets_changed();
         self.daemon_sets_changed();
     }
 
@@ -418,6 +407,6 @@ impl World {
         let it = &mut self.machines[id.0 as usize];
         it.addresses += 1;
         // 10.244.N.0/24 and on: the kind default pod subnet 10.244.0.0/16.
-        Ipv4Addr::from(0x0af4_0000 + ((id.0 % 256) << 8) + 1 + it.addresses % 254)
+        Ipv4Addr::from(0x0af4_0000 + (it.subnet << 8) + 1 + it.addresses % 254)
     }
 }

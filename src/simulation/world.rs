@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
+use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
 use super::event::Event;
 use super::fabric::Fabric;
+use super::faults::Faults;
 use super::kubelet::Runtime;
 use super::machine::Machine;
 use super::network::{Effect, Network};
@@ -50,8 +52,10 @@ pub struct World {
     pub(super) evictions: BTreeMap<u32, u32>,
     pub(super) plans: u32,
     pub(super) pod_gc: PodGc,
+    pub(super) faults: Faults,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
+    pub(super) balancers: Balancers,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
     pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
     pub(super) chance: Chance,
@@ -98,6 +102,7 @@ pub(super) struct Chance {
     pub names: Stream,
     pub faults: Stream,
     pub disruption: Stream,
+    pub balancers: Stream,
 }
 
 impl World {
@@ -123,8 +128,10 @@ impl World {
             evictions: BTreeMap::new(),
             plans: 0,
             pod_gc: PodGc::default(),
+            faults: Faults::new(seed),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
+            balancers: Balancers::default(),
             endpoints: Vec::new(),
             chance: Chance {
                 controllers: Stream::new(seed, "controllers"),
@@ -135,6 +142,7 @@ impl World {
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
                 disruption: Stream::new(seed, "disruption"),
+                balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -150,6 +158,10 @@ impl World {
             event_index: BTreeMap::new(),
             profile,
         };
+        // Dynamic resource allocation is part of Kubernetes from 1.34 on.
+        world
+            .scheduler
+            .set_dynamic_resources(world.profile.minor_version() >= 34);
         world.network.set_one_client(world.profile.services.one_client);
         world.install();
         world
@@ -245,13 +257,27 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
+        if self.park(event) {
+            return;
+        }
         match event {
             Event::Booted(machine) => self.booted(machine),
             Event::NodeUp(machine) => self.node_up(machine),
             Event::Heartbeat(machine) => self.heartbeat(machine),
             Event::Signalled(machine) => self.signalled(machine),
             Event::PowerOff(machine) => self.power_off(machine),
-            Event::Start(pod) => self.start_pod(pod),
+            Event::ShutDown(machine) => self.shuts_down(machine),
+            Event::PoweredOn(machine) => self.powered_on(machine),
+            Event::RestartPods(machine) => self.restart_pods(machine),
+            Event::KubeletBack(machine) => self.kubelet_back(machine),
+            Event::PodsPosted(machine) => self.pods_posted(machine),
+            Event::InstanceCheck(machine) => self.check_instance(machine),
+            Event::Strike(scope, next) => self.strike(scope, next),
+            Event::Return(scope, machine) => self.return_machine(scope, machine),
+            Event::Cordon(scope, machine) => self.cordon(scope, machine),
+            Event::Drain(scope, machine) => self.drain(scope, machine),
+            Event::Interrupted(scope, machine) => self.interrupted(scope, machine),
+            Event::Start(pod) => self.start_bound(pod),
             Event::Running(pod, incarnation) => self.running(pod, incarnation),
             Event::Listen(pod, incarnation) => self.listen(pod, incarnation),
             Event::ReportRunning(pod, incarnation) => self.report_running(pod, incarnation),
@@ -277,6 +303,10 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Provisioned(service) => self.provisioned(service),
+            Event::Targets(service) => self.sync_targets(service),
+            Event::HealthCheck(service, machine) => self.check_health(service, machine),
+            Event::Retarget(service) => self.retarget(service),
             Event::Orphans(uid) => self.collect_orphans(uid),
         }
     }

@@ -1,13 +1,15 @@
 //! Reaching a pod: name look-up, kube-proxy's choice, connecting, and the ways in which that fails.
 
 use super::Network;
-use super::frame::{Caller, Outcome, Phase};
+use super::frame::{Caller, Frame, Outcome, Phase};
 use super::kernel::{CONNECT_LIMIT, LOOK_UP_ATTEMPTS, LOOK_UP_TIMEOUT, SYN_RETRIES};
+use super::proxy::{Choice, Entrance, Traffic};
 use super::queue::What;
 use super::slab::Key;
+use crate::model::application::Resolver;
 use crate::model::history::FailureKind;
 use crate::model::time::{Span, Time};
-use crate::simulation::fabric::{Fabric, Origin, PodId, Process, ServiceId};
+use crate::simulation::fabric::{Fabric, Origin, PodId, Power, Process, ServiceId};
 
 /// What packets to a pod meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +19,23 @@ enum Reach {
     Refusing,
     /// The machine lives, the address belongs to nobody.
     Absent,
+    /// The kernel accepts the connection, and the process, which is frozen, never answers.
+    Accepting,
     /// Nothing comes back.
     Silent,
 }
 
 #[inline]
-fn reach(fabric: &Fabric, pod: PodId) -> Reach {
+fn reach(fabric: &Fabric, origin: Origin, pod: PodId) -> Reach {
     match fabric.pod(pod) {
-        Some(net) if !fabric.powered(net.machine) => Reach::Silent,
+        Some(net) if !fabric.answers(origin, net.machine) => {
+            match (fabric.machines[net.machine.0 as usize], net.process) {
+                (Power::Frozen, Process::Listening) => Reach::Accepting,
+                (Power::Frozen, Process::NotListening) => Reach::Refusing,
+                (Power::Frozen, Process::Absent) => Reach::Absent,
+                _ => Reach::Silent,
+            }
+        }
         Some(net) => match net.process {
             Process::Listening => Reach::Listening,
             Process::NotListening => Reach::Refusing,
@@ -41,17 +52,6 @@ impl Network {
         self.chance.latency.span(from, to)
     }
 
-    /// kube-proxy's choice: every endpoint is equally likely (iptables mode, `statistic mode random`).
-    #[inline]
-    fn choose(&mut self, fabric: &Fabric, origin: Origin, service: ServiceId) -> Option<PodId> {
-        let endpoints = fabric.endpoints(origin, service);
-        match endpoints {
-            [] => None,
-            [only] => Some(*only),
-            many => Some(many[self.chance.choice.index(many.len())]),
-        }
-    }
-
     /// Whether anyone waits for a request.
     fn wanted(&self, caller: Caller) -> bool {
         match caller {
@@ -64,11 +64,19 @@ impl Network {
         }
     }
 
+    fn resolver(&self, frame: &Frame) -> Resolver {
+        let call = self.tables.calls.get(frame.call as usize);
+        call.map_or(Resolver::default(), |call| call.resolver)
+    }
+
     /// Looks up the name of a new connection from a pod, then connects.
     #[inline]
     pub(super) fn look_up(&mut self, key: Key, fabric: &Fabric) {
         let Some(frame) = self.frames.get(key) else { return };
         let (origin, mut attempt, target) = (frame.from, frame.attempt, frame.target);
+        let client = self.client(frame);
+        let first =
+            (frame.phase == Phase::LookingUp && self.resolver(frame) == Resolver::SamePort).then_some(frame.pod);
         let mut delay = Span::ZERO;
         if let Some(server) = fabric.dns {
             self.hops += u64::from(attempt == 0);
@@ -78,7 +86,17 @@ impl Network {
                     return;
                 }
                 attempt += 1;
-                match self.choose(fabric, origin, server).map(|pod| reach(fabric, pod)) {
+                // kube-proxy forgets the entries of an endpoint that is gone (pkg/proxy/conntrack/cleanup.go).
+                let same = first.filter(|pod| fabric.endpoints(origin, server).contains(pod));
+                let chosen = match same {
+                    Some(pod) => Choice::Pod(pod),
+                    None => self.choose(fabric, origin, Traffic::Internal, client, server),
+                };
+                let chosen = match chosen {
+                    Choice::Pod(pod) => Some(pod),
+                    Choice::Reject | Choice::Drop => None,
+                };
+                match chosen.map(|pod| reach(fabric, origin, pod)) {
                     Some(Reach::Listening) => {
                         let (from, to) = self.latencies.look_up;
                         delay = delay + self.chance.look_up.span(from, to);
@@ -86,9 +104,10 @@ impl Network {
                     }
                     // ICMP port unreachable: the next attempt begins at once.
                     Some(Reach::Refusing) => delay = delay + self.round_trip(),
-                    Some(Reach::Absent | Reach::Silent) | None => {
+                    Some(Reach::Absent | Reach::Accepting | Reach::Silent) | None => {
                         if let Some(frame) = self.frames.get_mut(key) {
                             (frame.phase, frame.attempt) = (Phase::LookingUp, attempt);
+                            frame.pod = chosen.unwrap_or(frame.pod);
                         }
                         self.try_again(key, self.now + delay + LOOK_UP_TIMEOUT, FailureKind::Dns);
                         return;
@@ -111,6 +130,7 @@ impl Network {
     pub(super) fn connect(&mut self, key: Key, delay: Span, fabric: &Fabric) {
         let Some(frame) = self.frames.get(key) else { return };
         let origin = frame.from;
+        let client = self.client(frame);
         let name = self.tables.targets[frame.target as usize].name;
         let Some(service) = self.services[name as usize] else {
             // From outside there is no name to look up: no Service, nothing behind the port of a node.
@@ -125,11 +145,43 @@ impl Network {
         } else {
             None
         };
-        let Some(pod) = stale.or_else(|| self.choose(fabric, origin, service)) else {
-            self.reject(key, delay, origin, service);
-            return;
+        let node = match origin {
+            Origin::Machine(_) => None,
+            Origin::Outside => match self.entrance(fabric, service) {
+                Entrance::NodePort => None,
+                Entrance::Node(node) => Some(node),
+                Entrance::Closed => {
+                    let round_trip = self.round_trip();
+                    return self.doom(key, self.now + delay + round_trip, FailureKind::Reset);
+                }
+                Entrance::Unresolved => return self.doom(key, self.now + delay, FailureKind::Dns),
+            },
         };
-        match (reach(fabric, pod), fabric.pod(pod)) {
+        if node.is_some() {
+            self.enter(key, node);
+        }
+        if node.is_some_and(|node| !fabric.forwards(node)) {
+            self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT);
+            return;
+        }
+        let (proxy, traffic) = match (node, origin) {
+            (Some(node), _) => (Origin::Machine(node), Traffic::External),
+            (None, Origin::Outside) => (origin, Traffic::External),
+            (None, Origin::Machine(_)) => (origin, Traffic::Internal),
+        };
+        let choice = match stale {
+            Some(pod) => Choice::Pod(pod),
+            None => self.choose(fabric, proxy, traffic, client, service),
+        };
+        let pod = match choice {
+            Choice::Pod(pod) => pod,
+            Choice::Reject if fabric.routing(service).headless => {
+                return self.doom(key, self.now + delay, FailureKind::Dns);
+            }
+            Choice::Reject => return self.reject(key, delay, proxy, service),
+            Choice::Drop => return self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT),
+        };
+        match (reach(fabric, origin, pod), fabric.pod(pod)) {
             (Reach::Listening, Some(net)) => {
                 let round_trip = self.round_trip();
                 self.serve(key, pod, net, delay + round_trip);
@@ -138,6 +190,7 @@ impl Network {
                 let round_trip = self.round_trip();
                 self.doom(key, self.now + delay + round_trip, FailureKind::Refused);
             }
+            (Reach::Accepting, Some(net)) => self.hang_at(key, pod, net),
             (Reach::Silent, _) => {
                 if outside {
                     self.conntrack.vanished(self.now, service, pod);
@@ -145,7 +198,7 @@ impl Network {
                 // SYNs sent again follow the first one, whatever the endpoints become.
                 self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT);
             }
-            (Reach::Absent | Reach::Listening, _) => {
+            (Reach::Absent | Reach::Accepting | Reach::Listening, _) => {
                 let (from, to) = self.latencies.no_route;
                 let wait = self.chance.latency.span(from, to);
                 self.doom(key, self.now + delay + wait, FailureKind::Unreachable);
@@ -178,6 +231,8 @@ impl Network {
         let frame = *frame;
         if !self.wanted(frame.caller) {
             self.frames.remove(key);
+        } else if frame.phase == Phase::Waiting {
+            self.repeat(key, fabric);
         } else if frame.phase == Phase::LookingUp {
             self.look_up(key, fabric);
         } else if frame.phase == Phase::Connecting {
