@@ -141,3 +141,130 @@ pub(super) fn deletion(history: &History, window: Window, victims: &[&Victim], f
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::{analyse, judge};
+    use crate::model::experiment::Verdict;
+    use crate::model::fault::{Fault, NodeFailure, PodFailure};
+    use crate::model::history::sample::{at, healthy};
+
+    fn node() -> String {
+        "a".into()
+    }
+
+    fn not_ready() -> What {
+        What::NodeNotReady {
+            node: node(),
+            status: "Unknown".into(),
+        }
+    }
+
+    fn impaired(how: &str) -> What {
+        What::MachineImpaired {
+            node: node(),
+            how: how.into(),
+        }
+    }
+
+    fn back() -> What {
+        What::MachineBack {
+            node: node(),
+            how: "resumed".into(),
+        }
+    }
+
+    fn evicted() -> What {
+        What::PodDeleted {
+            pod: "carts-1".into(),
+            app: "carts".into(),
+            cause: "eviction".into(),
+        }
+    }
+
+    /// The sample's run with this fault and these events of it, and nothing else of a fault.
+    fn run(fault: impl Into<Fault>, events: &[What]) -> (Verdict, String) {
+        let mut history = healthy();
+        let fault = fault.into();
+        history.forget(|what| {
+            matches!(
+                what,
+                What::NodeNotReady { .. } | What::NodeDeleted { .. } | What::MachineLost { .. }
+            )
+        });
+        for event in &mut history.events {
+            if let What::Injected { fault: name, .. } = &mut event.what {
+                fault.name().clone_into(name);
+            }
+        }
+        history.header.plan.fault = fault;
+        for (index, what) in events.iter().enumerate() {
+            history.add(at(101 + index as u64), what.clone());
+        }
+        let judgement = judge(&history, &analyse(&history));
+        (judgement.verdict, judgement.reasons.join("; "))
+    }
+
+    #[test]
+    fn each_mode_needs_every_piece_of_its_evidence() {
+        let lost = || What::MachineLost { node: node() };
+        let cordoned = || What::NodeCordoned { node: node() };
+        let deleted = || What::NodeDeleted {
+            node: node(),
+            by: "fault".into(),
+        };
+        let refused = || What::EvictionRefused {
+            pod: "carts-1".into(),
+            app: "carts".into(),
+            reason: "its budget".into(),
+        };
+        let notice = || What::InterruptionNotice { node: node() };
+        let cases: Vec<(NodeFailure, Vec<What>)> = vec![
+            (NodeFailure::kill().count(1), vec![lost(), not_ready()]),
+            (NodeFailure::kill().count(1), vec![lost(), back()]),
+            (NodeFailure::stop().count(1), vec![lost(), not_ready()]),
+            (NodeFailure::reboot().count(1), vec![lost(), back()]),
+            (NodeFailure::freeze().count(1), vec![impaired("frozen"), not_ready()]),
+            (NodeFailure::freeze().count(1), vec![impaired("frozen"), back()]),
+            (NodeFailure::isolate().count(1), vec![impaired("isolated"), not_ready()]),
+            (
+                NodeFailure::stop_kubelet().count(1),
+                vec![impaired("kubelet-stopped"), not_ready()],
+            ),
+            (NodeFailure::delete().count(1), vec![deleted()]),
+            (NodeFailure::remove().count(1), vec![deleted(), lost()]),
+            (NodeFailure::drain().count(1), vec![cordoned(), evicted()]),
+            (NodeFailure::drain().count(1), vec![cordoned(), refused()]),
+            (NodeFailure::interrupt().count(1), vec![notice(), lost(), not_ready()]),
+        ];
+        for (fault, events) in cases {
+            let (verdict, reasons) = run(fault.clone(), &events);
+            assert_eq!(verdict, Verdict::Held, "{fault:?}: {reasons}");
+            for missing in 0..events.len() {
+                let mut rest = events.clone();
+                rest.remove(missing);
+                let (verdict, reasons) = run(fault.clone(), &rest);
+                assert_eq!(
+                    verdict,
+                    Verdict::Inconclusive,
+                    "{fault:?} without {:?}",
+                    events[missing]
+                );
+                assert!(reasons.starts_with("node a: "), "{reasons}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_another_mode_does_is_no_evidence() {
+        assert_eq!(
+            run(NodeFailure::freeze().count(1), &[impaired("isolated"), not_ready()]).1,
+            "node a: it was not seen to be frozen"
+        );
+        assert_eq!(
+            run(PodFailure::delete().app("carts"), &[evicted()]).1,
+            "pod carts-1: it was not seen to be deleted by the fault"
+        );
+    }
+}

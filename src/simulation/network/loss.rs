@@ -63,8 +63,11 @@ impl Network {
             .filter(|(_, frame)| on_machine(frame))
             .map(|(key, frame)| (key, *frame))
             .collect();
-        for key in through {
-            self.hang(key);
+        // (A frozen node's kernel goes on forwarding.)
+        if !fabric.forwards(machine) {
+            for key in through {
+                self.hang(key);
+            }
         }
         for (key, frame) in silent {
             self.effects.retain(|Effect::Crash { pod, .. }| *pod != frame.pod);
