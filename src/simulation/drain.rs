@@ -69,8 +69,7 @@ impl World {
         let pods: Vec<u32> = self
             .store
             .pods
-            .iter()
-            .filter(|(_, row)| row.body.node == Some(machine))
+            .on(machine)
             .filter(|(_, row)| row.meta.owner.as_ref().is_none_or(|owner| owner.kind != "DaemonSet"))
             .map(|(row, _)| row)
             .collect();

@@ -237,11 +237,10 @@ impl World {
     }
 
     fn victims(&self, ids: &[MachineId]) -> Vec<Victim> {
-        let mut all: Vec<Victim> = self
-            .store
-            .pods
+        let mut all: Vec<Victim> = ids
             .iter()
-            .filter(|(_, row)| row.body.node.is_some_and(|node| ids.contains(&node)) && !row.body.is_finished())
+            .flat_map(|&id| self.store.pods.on(id))
+            .filter(|(_, row)| !row.body.is_finished())
             .filter_map(|(row, _)| self.victim(row))
             .collect();
         all.sort_by(|a, b| (&a.node, &a.pod).cmp(&(&b.node, &b.pod)));

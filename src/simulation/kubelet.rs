@@ -165,10 +165,13 @@ impl World {
         let Some(row) = self.store.pod(pod) else { return };
         let ready = runtime.model.is_none_or(|model| {
             self.network.waits_for(model).iter().all(|service| {
-                self.fabric
-                    .service(&row.meta.namespace, service)
-                    .and_then(|id| self.endpoints.get(id.0 as usize))
-                    .is_some_and(|pods| pods.iter().any(|&pod| self.listens(self.fabric.holder(pod))))
+                self.fabric.service(&row.meta.namespace, service).is_some_and(|id| {
+                    self.fabric
+                        .proxies
+                        .newest(id)
+                        .iter()
+                        .any(|&pod| self.listens(self.fabric.holder(pod)))
+                })
             })
         });
         if !ready {

@@ -129,7 +129,6 @@ impl World {
             .position(|zone| **zone == *self.machines[id.0 as usize].zone);
         self.fabric.zones.push(zone.map_or(u32::MAX, |index| index as u32));
         self.fabric.machines.push(Power::Booting);
-        self.fabric.inside.push(Vec::new());
         self.after(boot, Event::Booted(id));
         id
     }
@@ -276,7 +275,7 @@ impl World {
         if let Some(info) = self.node_info(id) {
             self.scheduler.add_node(info);
         }
-        self.adopt_proxy(id);
+        self.fabric.proxies.start(id, self.now);
         self.targets_changed();
         self.daemon_sets_changed();
         self.room_appeared();

@@ -111,7 +111,7 @@ impl World {
             node: self.name_of(id),
             how: "powered-on".to_owned(),
         });
-        self.adopt_proxy(id);
+        self.fabric.proxies.start(id, self.now);
         self.kubelet_posts(id);
         let delay = draw(&mut self.faults.chance, self.profile.machines.restart);
         self.after(delay, Event::RestartPods(id));
@@ -127,11 +127,9 @@ impl World {
         self.faults.impaired = self.faults.impaired.saturating_sub(1);
         // What was to be started or stopped meanwhile is found among the pods.
         outage.parked.clear();
-        let mut bound: Vec<u32> = self
-            .store
-            .pods
-            .iter()
-            .filter(|(_, row)| row.body.node == Some(id) && !row.body.is_finished())
+        let bound = self.store.pods.on(id);
+        let mut bound: Vec<u32> = bound
+            .filter(|(_, row)| !row.body.is_finished())
             .map(|(pod, _)| pod)
             .collect();
         // In which order a kubelet starts them is anybody's guess: so are the addresses that they get.
@@ -267,7 +265,7 @@ impl World {
         // Without a node object only a kubelet that starts says anything.
         let posts = starts || machine.node.is_some();
         self.faults.impaired = self.faults.impaired.saturating_sub(1);
-        self.adopt_proxy(id);
+        self.fabric.proxies.start(id, self.now);
         if posts {
             self.kubelet_posts(id);
         }

@@ -373,7 +373,11 @@ fn addresses_that_changed_hands_lead_to_the_wrong_pod_for_a_second_or_two() {
             scene.world.run_for(Span::millis(10));
             let fabric = scene.world.fabric();
             let reached = fabric
-                .endpoints(steadfast::simulation::fabric::Origin::Outside, service)
+                .endpoints(
+                    steadfast::simulation::fabric::Origin::Outside,
+                    service,
+                    scene.world.now(),
+                )
                 .first();
             let reached = reached.map(|&endpoint| fabric.holder(endpoint));
             let pod = reached
