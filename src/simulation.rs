@@ -3,6 +3,7 @@
 //! [`world::World`] holds everything as plain data. Events move it; commands come in through [`api::ApiStore`], through
 //! [`world::World::inject`] and as load; transitions come out as history. Nothing in here knows a runtime, a socket or a wall clock.
 
+mod admission;
 pub mod api;
 pub mod control;
 pub mod event;

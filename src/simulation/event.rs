@@ -67,6 +67,10 @@ pub enum Event {
     Scan(u32, u32),
     /// The group starts an instance that the Cluster Autoscaler asked for.
     Launch,
+    /// The resource quota controller counts what changed.
+    Quotas,
+    /// The resource quota controller counts everything.
+    QuotaResync,
     /// The garbage collector deletes what the owner of this uid left.
     Orphans(u64),
 }

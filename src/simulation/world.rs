@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::admission::Admission;
 use super::control::autoscaler::AutoscalerState;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
@@ -38,6 +39,7 @@ pub struct World {
     /// By pod row; `None` while no kubelet has it.
     pub(super) runtimes: Vec<Option<Runtime>>,
     pub(super) pending: Pending,
+    pub(super) admission: Admission,
     /// Counts what may change where pods fit: pods bound and gone, nodes changed.
     pub(super) moves: u64,
     /// Pods by the uid of the ReplicaSet or DaemonSet that owns them.
@@ -113,6 +115,7 @@ impl World {
             machines: Vec::new(),
             runtimes: Vec::new(),
             pending: Pending::default(),
+            admission: Admission::default(),
             moves: 0,
             owned: BTreeMap::new(),
             desired: BTreeMap::new(),
@@ -277,6 +280,8 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Quotas => self.sync_quotas(),
+            Event::QuotaResync => self.resync_quotas(),
             Event::Orphans(uid) => self.collect_orphans(uid),
         }
     }

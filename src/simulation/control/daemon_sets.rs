@@ -67,6 +67,7 @@ impl World {
             .map(|(_, node)| node.meta.name.clone())
             .collect();
         if set.meta.deletion.is_none() {
+            let mut refused = false;
             for node in &nodes {
                 if placed.contains(&**node) {
                     continue;
@@ -78,12 +79,19 @@ impl World {
                     uid: set.meta.uid,
                     row,
                 };
-                self.create_owned_pod(
+                let created = self.create_owned_pod(
                     &set.meta.namespace,
                     owner,
                     Arc::new(pin(template, node)),
                     &set.meta.name,
                 );
+                refused |= created.is_err();
+            }
+            if refused {
+                let pause = self.retry_of(set.meta.uid);
+                self.after(pause, Event::DaemonSets);
+            } else {
+                self.no_longer_refused(set.meta.uid);
             }
         }
         let ready = self

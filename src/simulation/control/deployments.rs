@@ -9,7 +9,9 @@ use super::super::objects::meta::{Meta, Owner};
 use super::super::objects::selector::{Requirement, Test};
 use super::super::objects::table::Row;
 use super::super::objects::template::PodTemplate;
-use super::super::objects::workload::{Deployment, DeploymentStatus, ReplicaSet, ReplicaSetStatus, Strategy};
+use super::super::objects::workload::{
+    Deployment, DeploymentStatus, Failure, ReplicaSet, ReplicaSetStatus, Strategy,
+};
 use super::super::world::{World, draw};
 use super::pods::ALPHABET;
 
@@ -210,6 +212,7 @@ impl World {
                 revision,
                 min_ready: it.body.min_ready,
                 status: ReplicaSetStatus::default(),
+                failure: None,
             },
         );
         self.owned.entry(it.meta.uid).or_default().insert(set);
@@ -236,14 +239,31 @@ impl World {
                 status.updated += set.body.status.replicas;
             }
         }
-        let changed = status != it.body.status;
+        let failure = self.replica_failure(it.meta.uid, &hash);
+        let changed = status != it.body.status || failure != it.body.failure;
         if changed {
-            self.store
-                .deployments
-                .update(&mut self.store.versions, row, |it| it.body.status = status);
+            self.store.deployments.update(&mut self.store.versions, row, |it| {
+                it.body.status = status;
+                it.body.failure = failure;
+            });
             // The status just written may allow the next step.
             self.deployment_changed(row);
         }
+    }
+}
+
+impl World {
+    /// The failure of the newest ReplicaSet, or else of an older one (progress.go `getReplicaFailures`).
+    fn replica_failure(&self, deployment: u64, hash: &str) -> Option<Arc<Failure>> {
+        let sets = self.owned.get(&deployment).into_iter().flatten();
+        let failing: Vec<_> = sets
+            .filter_map(|&set| self.store.replica_sets.get(set))
+            .filter(|set| set.body.failure.is_some())
+            .collect();
+        let newest = failing
+            .iter()
+            .find(|set| set.meta.labels.get(HASH).is_some_and(|other| other == hash));
+        newest.or(failing.first())?.body.failure.clone()
     }
 }
 

@@ -53,8 +53,8 @@ pub static RESOURCES: [Resource; 33] = [
     stored("", "v1", "serviceaccounts", "ServiceAccount"),
     stored("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
     global(stored("", "v1", "persistentvolumes", "PersistentVolume")),
-    stored("", "v1", "resourcequotas", "ResourceQuota"),
-    stored("", "v1", "limitranges", "LimitRange"),
+    resource("", "v1", "resourcequotas", "ResourceQuota"),
+    plain(resource("", "v1", "limitranges", "LimitRange")),
     stored("apps", "v1", "statefulsets", "StatefulSet"),
     stored("batch", "v1", "jobs", "Job"),
     stored("batch", "v1", "cronjobs", "CronJob"),
@@ -77,7 +77,12 @@ pub static RESOURCES: [Resource; 33] = [
         "clusterrolebindings",
         "ClusterRoleBinding",
     )),
-    global(stored("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")),
+    plain(global(resource(
+        "scheduling.k8s.io",
+        "v1",
+        "priorityclasses",
+        "PriorityClass",
+    ))),
     global(stored("storage.k8s.io", "v1", "storageclasses", "StorageClass")),
     stored("", "v1", "endpoints", "Endpoints"),
     stored("", "v1", "replicationcontrollers", "ReplicationController"),
@@ -105,6 +110,12 @@ pub static EVENTS: &Resource = &RESOURCES[8];
 pub static LEASES: &Resource = &RESOURCES[9];
 /// ConfigMaps: the first of the resources kept as written.
 pub static CONFIG_MAPS: &Resource = &RESOURCES[10];
+/// ResourceQuotas.
+pub static RESOURCE_QUOTAS: &Resource = &RESOURCES[15];
+/// LimitRanges.
+pub static LIMIT_RANGES: &Resource = &RESOURCES[16];
+/// PriorityClasses.
+pub static PRIORITY_CLASSES: &Resource = &RESOURCES[29];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 
