@@ -9,6 +9,7 @@ use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
+use super::control::taint_eviction::TaintManager;
 use super::event::Event;
 use super::fabric::Fabric;
 use super::kubelet::Runtime;
@@ -48,9 +49,7 @@ pub struct World {
     pub(super) desired: BTreeMap<u32, u32>,
     pub(super) dirty: Dirty,
     pub(super) lifecycle: NodeLifecycle,
-    /// Planned evictions: pod to the number of its plan.
-    pub(super) evictions: BTreeMap<u32, u32>,
-    pub(super) plans: u32,
+    pub(super) taint_manager: TaintManager,
     pub(super) pod_gc: PodGc,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
@@ -121,8 +120,7 @@ impl World {
             desired: BTreeMap::new(),
             dirty: Dirty::default(),
             lifecycle: NodeLifecycle::default(),
-            evictions: BTreeMap::new(),
-            plans: 0,
+            taint_manager: TaintManager::default(),
             pod_gc: PodGc::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
@@ -274,7 +272,7 @@ impl World {
             Event::NodeMonitor => self.monitor_nodes(),
             Event::NoSchedule(node) => self.keep_pods_away(node),
             Event::TaintNext(zone) => self.taint_next(zone),
-            Event::Evict(pod, plan) => self.evict(pod, plan),
+            Event::Evict(pod, plan) => self.evict_tainted(pod, plan),
             Event::PodGc => self.collect_pods(),
             Event::CloudNodes => self.cloud_nodes(),
             Event::Replace => self.replace_instance(),

@@ -109,6 +109,13 @@ impl Bench {
         self.world.delete(resource, Some(SPACE), name, options).unwrap();
     }
 
+    /// Adds capacity to a node's status, as users advertise extended resources.
+    pub fn advertise(&mut self, node: &str, capacity: &Value) {
+        let mut object = self.get("Node", node);
+        merge(&mut object, &json!({"status": {"capacity": capacity}}));
+        self.world.replace(resource("Node"), object, Part::Status, false).unwrap();
+    }
+
     /// Makes a node fail.
     pub fn fail(&mut self, mode: Mode, node: &str) {
         self.world.inject(mode, &[node.to_owned()]);

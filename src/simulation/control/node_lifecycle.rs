@@ -174,9 +174,8 @@ impl World {
             zone.waiting.retain(|&waiting| waiting != row);
         }
         if let Some(node) = self.store.nodes.get(row) {
-            let (name, machine) = (node.meta.name.to_string(), node.body.machine);
+            let name = node.meta.name.to_string();
             self.note(What::NodeReady { node: name });
-            self.cancel_evictions(machine);
         }
         self.node_changed(row);
         self.room_appeared();
@@ -191,7 +190,9 @@ impl World {
             .get(row)
             .and_then(|node| self.node_info(node.body.machine));
         if let Some(info) = info {
+            let machine = info.machine;
             self.scheduler.update_node(info);
+            self.taints_changed(machine);
         }
         self.daemon_sets_changed();
     }
@@ -280,9 +281,6 @@ impl World {
         self.store
             .change_node(row, |node| node.body.taints.push(taint(UNREACHABLE, Effect::NoExecute)));
         self.node_changed(row);
-        if let Some(node) = self.store.nodes.get(row) {
-            self.plan_evictions(node.body.machine);
-        }
         self.continue_tainting();
     }
 }

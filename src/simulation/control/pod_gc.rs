@@ -3,6 +3,7 @@
 //! Source: pkg/controller/podgc/gc_controller.go (`gcOrphaned`, `discoverDeletedNodes`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::event::Event;
 use super::super::fabric::MachineId;
@@ -14,6 +15,8 @@ use crate::model::time::{Span, Time};
 #[derive(Clone, Debug, Default)]
 pub struct PodGc {
     missing: BTreeMap<MachineId, Time>,
+    /// The same of nodes that were never there, and that pods name all the same.
+    unknown: BTreeMap<Arc<str>, Time>,
 }
 
 impl World {
@@ -23,8 +26,18 @@ impl World {
         let (now, machines, missing) = (self.now, &self.machines, &mut self.pod_gc.missing);
         missing.retain(|machine, _| machines[machine.0 as usize].node.is_none());
         let mut orphans = Vec::new();
+        let (nodes, unknown) = (&self.store.nodes, &mut self.pod_gc.unknown);
+        unknown.retain(|name, _| nodes.find("", name).is_none());
         for (row, pod) in self.store.pods.iter() {
-            let Some(machine) = pod.body.node else { continue };
+            let Some(machine) = pod.body.node else {
+                if let Some(name) = pod.body.template.node_name.as_deref().filter(|name| nodes.find("", name).is_none()) {
+                    let since = *unknown.entry(name.into()).or_insert(now);
+                    if now.since(since) >= quarantine {
+                        orphans.push(row);
+                    }
+                }
+                continue;
+            };
             if machines[machine.0 as usize].node.is_some() {
                 continue;
             }

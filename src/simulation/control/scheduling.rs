@@ -53,6 +53,14 @@ impl World {
         if !template.gates().is_empty() || template.other_scheduler().is_some() {
             return;
         }
+        if let Some(node) = &template.node_name {
+            // No scheduler looks at a pod that has its node already: the kubelet takes it, taints or not.
+            let machine = self.store.nodes.find("", node).and_then(|node| self.store.nodes.get(node));
+            if let Some(machine) = machine.map(|node| node.body.machine) {
+                self.bind(pod, machine);
+            }
+            return;
+        }
         self.pending.active.insert((Reverse(row.body.template.priority), pod));
         self.wake_scheduler();
     }
@@ -133,7 +141,7 @@ impl World {
         );
         let about = self.about_pod(pod, false, "default-scheduler");
         self.note(what);
-        if let Some(about) = about {
+        if let Some(about) = about.filter(|_| template.node_name.is_none()) {
             self.announce(
                 &about,
                 "Scheduled",
@@ -148,6 +156,7 @@ impl World {
             machine,
             started: None,
         });
+        self.stay_changed(pod);
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Start(pod));
     }
