@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::api::{ApiError, Resource};
+use super::api::{ApiError, Served};
 use super::objects::meta::Meta;
 use super::objects::pod::Pod;
 use super::objects::resources::{self, LIMIT_RANGES, PRIORITY_CLASSES, RESOURCE_QUOTAS};
@@ -99,7 +99,7 @@ impl World {
     /// Admits any other object that somebody creates, and fills in its defaults.
     pub(super) fn admit_object(
         &mut self,
-        resource: &'static Resource,
+        resource: &Served,
         namespace: &str,
         name: &str,
         object: &mut Value,
@@ -116,7 +116,7 @@ impl World {
     }
 
     /// An object was created: it counts, and a policy acts from now on.
-    pub(super) fn created(&mut self, resource: &'static Resource, namespace: &str, object: &Value) {
+    pub(super) fn created(&mut self, resource: &Served, namespace: &str, object: &Value) {
         if resource == RESOURCE_QUOTAS || resource == PRIORITY_CLASSES || resource == LIMIT_RANGES {
             self.admission_changed(resource, namespace);
         }
@@ -126,7 +126,7 @@ impl World {
     }
 
     /// An object was changed or deleted: policies act from now on, and usage is counted anew soon.
-    pub(super) fn admission_changed(&mut self, resource: &'static Resource, namespace: &str) {
+    pub(super) fn admission_changed(&mut self, resource: &Served, namespace: &str) {
         if resource == PRIORITY_CLASSES || resource == LIMIT_RANGES {
             self.admission.admitted.clear();
         } else if resource == RESOURCE_QUOTAS {
@@ -149,7 +149,7 @@ impl World {
     }
 
     /// The objects of a kind kept as written: name and the rest, in a namespace or everywhere, by name.
-    fn policies(&self, resource: &Resource, namespace: Option<&str>) -> Vec<(Arc<str>, Arc<Value>)> {
+    fn policies(&self, resource: &Served, namespace: Option<&str>) -> Vec<(Arc<str>, Arc<Value>)> {
         let Some(index) = resources::index(resource) else {
             return Vec::new();
         };

@@ -71,6 +71,14 @@ pub enum Event {
     Quotas,
     /// The resource quota controller counts everything.
     QuotaResync,
+    /// A load balancer of a Service has been made.
+    Provisioned(ServiceId),
+    /// A load balancer learns which nodes there are.
+    Targets(ServiceId),
+    /// A load balancer checks one of its targets.
+    HealthCheck(ServiceId, MachineId),
+    /// A load balancer acts on what its checks found.
+    Retarget(ServiceId),
     /// The garbage collector deletes what the owner of this uid left.
     Orphans(u64),
 }

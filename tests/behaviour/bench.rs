@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steadfast::model::fault::Mode;
 use steadfast::model::profile::Profile;
 use steadfast::model::time::Span;
-use steadfast::simulation::api::{ApiError, ApiStore as _, DeleteOptions, Part, Resource, merge};
+use steadfast::simulation::api::{ApiError, ApiStore as _, DeleteOptions, Part, Served, merge};
 use steadfast::simulation::objects::resources::{NAMESPACES, RESOURCES};
 use steadfast::simulation::world::World;
 
@@ -109,13 +109,6 @@ impl Bench {
         self.world.delete(resource, Some(SPACE), name, options).unwrap();
     }
 
-    /// Adds capacity to a node's status, as users advertise extended resources.
-    pub fn advertise(&mut self, node: &str, capacity: &Value) {
-        let mut object = self.get("Node", node);
-        merge(&mut object, &json!({"status": {"capacity": capacity}}));
-        self.world.replace(resource("Node"), object, Part::Status, false).unwrap();
-    }
-
     /// Makes a node fail.
     pub fn fail(&mut self, mode: Mode, node: &str) {
         self.world.inject(mode, &[node.to_owned()]);
@@ -139,7 +132,9 @@ impl Bench {
     pub fn events(&self, reason: &str) -> Vec<String> {
         let all = self.list("Event");
         let those = all.iter().filter(|event| event["reason"] == reason);
-        those.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+        those
+            .map(|event| event["message"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -157,7 +152,7 @@ pub(super) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> 
     all.iter().find(|condition| condition["type"] == kind)
 }
 
-fn resource(kind: &str) -> &'static Resource {
+fn resource(kind: &str) -> &'static Served {
     RESOURCES.iter().find(|resource| resource.kind == kind).unwrap()
 }
 

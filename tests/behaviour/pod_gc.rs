@@ -77,7 +77,10 @@ fn a_collected_pod_was_failed_first() {
         .map(|change| change.object.body.project())
         .filter(|pod| pod["metadata"]["name"] == "one")
         .collect();
-    let failed = states.iter().find(|pod| pod["status"]["phase"] == "Failed").expect("a Failed state");
+    let failed = states
+        .iter()
+        .find(|pod| pod["status"]["phase"] == "Failed")
+        .expect("a Failed state");
     let target = super::bench::condition(failed, "DisruptionTarget").unwrap();
     assert_eq!(target["reason"], "DeletionByPodGC");
     assert_eq!(target["message"], "PodGC: node no longer exists");
@@ -103,7 +106,11 @@ fn pods_of_other_nodes_stay() {
     let mut bench = Bench::kind(10);
     bench.create(workload("Deployment", "web", 4));
     bench.until("ready", 30, |bench| bench.ready().len() == 4);
-    let others: Vec<String> = bench.ready().into_iter().filter(|pod| bench.node_of(pod) != NODE).collect();
+    let others: Vec<String> = bench
+        .ready()
+        .into_iter()
+        .filter(|pod| bench.node_of(pod) != NODE)
+        .collect();
     assert_eq!(others.len(), 3);
     bench.delete("Node", NODE);
     bench.run(120);

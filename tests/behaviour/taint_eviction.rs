@@ -61,7 +61,11 @@ fn is_evicted(bench: &Bench) -> bool {
 #[case::no_schedule_evicts_nobody(json!([]), json!([taint("a", "NoSchedule")]), None)]
 #[case::prefer_no_schedule_evicts_nobody(json!([]), json!([taint("a", "PreferNoSchedule")]), None)]
 #[case::every_taint_tolerated(json!([{"operator": "Exists"}]), json!([taint("a", "NoExecute"), taint("b", "NoExecute")]), None)]
-fn a_pod_stays_as_long_as_it_tolerates(#[case] tolerations: Value, #[case] taints: Value, #[case] seconds: Option<u32>) {
+fn a_pod_stays_as_long_as_it_tolerates(
+    #[case] tolerations: Value,
+    #[case] taints: Value,
+    #[case] seconds: Option<u32>,
+) {
     let mut bench = running(tolerations);
     set_taints(&mut bench, taints);
     match seconds {
@@ -102,7 +106,10 @@ fn when_the_taint_goes_in_time_the_pod_stays() {
     set_taints(&mut bench, json!([]));
     bench.run(120);
     assert!(!is_evicted(&bench));
-    assert_eq!(bench.events("TaintManagerEviction"), ["Cancelling deletion of Pod shop/one"]);
+    assert_eq!(
+        bench.events("TaintManagerEviction"),
+        ["Cancelling deletion of Pod shop/one"]
+    );
     // The time runs anew with a new taint.
     set_taints(&mut bench, json!([taint("a", "NoExecute")]));
     let took = bench.until("evicted", 60, is_evicted);
@@ -137,7 +144,10 @@ fn a_pod_put_onto_a_tainted_node_is_evicted() {
     }
     bench.run(30);
     assert_eq!(bench.names("Pod"), ["two"]);
-    assert_eq!(bench.events("TaintManagerEviction"), ["Marking for deletion Pod shop/one"]);
+    assert_eq!(
+        bench.events("TaintManagerEviction"),
+        ["Marking for deletion Pod shop/one"]
+    );
 }
 
 /// docs, "Taint based Evictions"; plugin/pkg/admission/defaulttolerationseconds/admission.go: 300 s, and DaemonSets for ever.
@@ -145,14 +155,22 @@ fn a_pod_put_onto_a_tainted_node_is_evicted() {
 fn admission_gives_every_pod_five_minutes_on_a_lost_node() {
     let mut bench = Bench::kind(3);
     bench.create(pod("one", json!([])));
-    bench.create(pod("two", json!([tolerates("node.kubernetes.io/unreachable", Some(30))])));
+    bench.create(pod(
+        "two",
+        json!([tolerates("node.kubernetes.io/unreachable", Some(30))]),
+    ));
     bench.until("ready", 30, |bench| bench.ready().len() == 2);
     let seconds = |name: &str| {
         let shown = bench.get("Pod", name);
         let all = shown["spec"]["tolerations"].as_array().unwrap();
         let mut of: Vec<(String, u64)> = all
             .iter()
-            .map(|it| (it["key"].as_str().unwrap().to_owned(), it["tolerationSeconds"].as_u64().unwrap()))
+            .map(|it| {
+                (
+                    it["key"].as_str().unwrap().to_owned(),
+                    it["tolerationSeconds"].as_u64().unwrap(),
+                )
+            })
             .collect();
         of.sort();
         of
@@ -167,7 +185,10 @@ fn admission_gives_every_pod_five_minutes_on_a_lost_node() {
     let leaving = |bench: &Bench, name: &str| is_leaving(&bench.get("Pod", name));
     let two = lost + bench.until("two", 60, |bench| leaving(bench, "two"));
     let one = two + bench.until("one", 400, |bench| leaving(bench, "one"));
-    assert!((29.9..31.0).contains(&(two - lost)) && (299.9..301.0).contains(&(one - lost)), "{lost} {two} {one}");
+    assert!(
+        (29.9..31.0).contains(&(two - lost)) && (299.9..301.0).contains(&(one - lost)),
+        "{lost} {two} {one}"
+    );
     let disrupted = bench.get("Pod", "one");
     let disrupted = condition(&disrupted, "DisruptionTarget").unwrap();
     assert_eq!(disrupted["reason"], "DeletionByTaintManager");
@@ -196,7 +217,10 @@ fn what_is_evicted_is_replaced_where_it_is_tolerated() {
     let mut bench = Bench::kind(5);
     bench.create(workload("Deployment", "web", 4));
     bench.until("ready", 30, |bench| bench.ready().len() == 4);
-    assert!(bench.ready().iter().any(|pod| bench.node_of(pod) == NODE), "spread over all nodes");
+    assert!(
+        bench.ready().iter().any(|pod| bench.node_of(pod) == NODE),
+        "spread over all nodes"
+    );
     set_taints(&mut bench, json!([taint("maintenance", "NoExecute")]));
     bench.run(30);
     assert_eq!(bench.ready().len(), 4);

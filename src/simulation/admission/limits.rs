@@ -18,7 +18,11 @@ const ANNOTATION: &str = "kubernetes.io/limit-ranger";
 pub(super) fn fill_in(object: &mut Value) {
     let items = object.pointer_mut("/spec/limits").and_then(Value::as_array_mut);
     for item in items.into_iter().flatten().filter(|item| item["type"] == "Container") {
-        for (from, to) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+        for (from, to) in [
+            ("max", "default"),
+            ("default", "defaultRequest"),
+            ("min", "defaultRequest"),
+        ] {
             let Some(Value::Object(given)) = item.get(from).cloned() else {
                 continue;
             };

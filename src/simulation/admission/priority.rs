@@ -26,7 +26,10 @@ impl Class {
     fn of(name: Arc<str>, rest: &Value) -> Self {
         Self {
             name,
-            value: rest["value"].as_i64().and_then(|value| i32::try_from(value).ok()).unwrap_or(0),
+            value: rest["value"]
+                .as_i64()
+                .and_then(|value| i32::try_from(value).ok())
+                .unwrap_or(0),
             preempts: rest["preemptionPolicy"].as_str().unwrap_or(PREEMPT).to_owned(),
         }
     }
@@ -40,16 +43,19 @@ impl World {
         let class = match named {
             Some("system-node-critical") => system("system-node-critical", NODE_CRITICAL),
             Some("system-cluster-critical") => system("system-cluster-critical", CLUSTER_CRITICAL),
-            Some(name) => self.class(name).ok_or_else(|| {
-                forbidden("pods", pod, format!("no PriorityClass with name {name} was found"))
-            })?,
+            Some(name) => self
+                .class(name)
+                .ok_or_else(|| forbidden("pods", pod, format!("no PriorityClass with name {name} was found")))?,
             None => self.default_class().unwrap_or(Class {
                 name: "".into(),
                 value: 0,
                 preempts: PREEMPT.to_owned(),
             }),
         };
-        if let Some(written) = spec["priority"].as_i64().filter(|&written| written != i64::from(class.value)) {
+        if let Some(written) = spec["priority"]
+            .as_i64()
+            .filter(|&written| written != i64::from(class.value))
+        {
             let why = format!(
                 "the integer value of priority ({written}) must not be provided in pod spec; priority admission controller \
                  computed {} from the given PriorityClass name",
@@ -57,7 +63,10 @@ impl World {
             );
             return Err(forbidden("pods", pod, why));
         }
-        if let Some(written) = spec["preemptionPolicy"].as_str().filter(|&written| written != class.preempts) {
+        if let Some(written) = spec["preemptionPolicy"]
+            .as_str()
+            .filter(|&written| written != class.preempts)
+        {
             let why = format!(
                 "the string value of PreemptionPolicy ({written}) must not be provided in pod spec; priority admission \
                  controller computed {} from the given PriorityClass name",

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::amounts::{self, List, Quantity, add};
 use super::forbidden;
 use crate::model::time::{Span, Time};
-use crate::simulation::api::{ApiError, ApiStore as _, Resource};
+use crate::simulation::api::{ApiError, ApiStore as _, Resource, Served};
 use crate::simulation::event::Event;
 use crate::simulation::objects::meta::{Deletion, Meta};
 use crate::simulation::objects::pod::Pod;
@@ -97,7 +97,9 @@ impl Traits {
             })
         };
         Self {
-            terminating: spec["activeDeadlineSeconds"].as_i64().is_some_and(|seconds| seconds >= 0),
+            terminating: spec["activeDeadlineSeconds"]
+                .as_i64()
+                .is_some_and(|seconds| seconds >= 0),
             best_effort: !asks("containers") && !asks("initContainers"),
             class: spec["priorityClassName"].as_str().unwrap_or_default().to_owned(),
         }
@@ -139,7 +141,9 @@ impl Quota {
                 values: Vec::new(),
             })
             .collect();
-        let selector = rest.pointer("/spec/scopeSelector/matchExpressions").and_then(Value::as_array);
+        let selector = rest
+            .pointer("/spec/scopeSelector/matchExpressions")
+            .and_then(Value::as_array);
         for it in selector.into_iter().flatten() {
             scopes.push(Scope {
                 name: text(&it["scopeName"]),
@@ -162,7 +166,9 @@ impl Quota {
             MUST_NAME.contains(name)
                 || OF_PODS.contains(name)
                 || name.starts_with("hugepages-")
-                || name.strip_prefix("requests.").is_some_and(|rest| rest.contains('/') || rest.starts_with("hugepages-"))
+                || name
+                    .strip_prefix("requests.")
+                    .is_some_and(|rest| rest.contains('/') || rest.starts_with("hugepages-"))
         };
         self.hard.keys().map(String::as_str).filter(of_pods).collect()
     }
@@ -235,24 +241,31 @@ fn usage_of_pod(template: &PodTemplate) -> List {
     all
 }
 
+/// `deployments.apps`
+fn qualified(resource: &Resource) -> String {
+    if resource.group.is_empty() {
+        resource.plural.to_string()
+    } else {
+        format!("{}.{}", resource.plural, resource.group)
+    }
+}
+
 /// Of any other object (pkg/quota/v1/evaluator/core/{services,persistent_volume_claims,registry}.go, generic object counts).
 fn usage_of_object(resource: &Resource, object: &Value) -> List {
     let mut all = List::new();
     let mut count = |name: String, count: u64| {
         all.insert(name, Quantity::count(count));
     };
-    let plural = resource.plural;
-    let full = if resource.group.is_empty() {
-        plural.to_owned()
-    } else {
-        format!("{plural}.{}", resource.group)
-    };
-    count(format!("count/{full}"), 1);
+    let plural = &*resource.plural;
+    count(format!("count/{}", qualified(resource)), 1);
     if resource.group.is_empty() && BY_NAME.contains(&plural) {
         count(plural.to_owned(), 1);
     }
     if resource.group.is_empty() && plural == "services" {
-        let ports = object.pointer("/spec/ports").and_then(Value::as_array).map_or(0, Vec::len) as u64;
+        let ports = object
+            .pointer("/spec/ports")
+            .and_then(Value::as_array)
+            .map_or(0, Vec::len) as u64;
         match object["spec"]["type"].as_str() {
             Some("NodePort") => count("services.nodeports".to_owned(), ports),
             Some("LoadBalancer") => {
@@ -302,7 +315,7 @@ impl World {
     /// The same of any other object.
     pub(super) fn object_within_quotas(
         &self,
-        resource: &'static Resource,
+        resource: &Served,
         namespace: &str,
         name: &str,
         object: &Value,
@@ -311,11 +324,7 @@ impl World {
             return Ok(());
         };
         let usage = usage_of_object(resource, object);
-        let full = if resource.group.is_empty() {
-            resource.plural.to_owned()
-        } else {
-            format!("{}.{}", resource.plural, resource.group)
-        };
+        let full = qualified(resource);
         for quota in quotas.iter().filter(|quota| quota.scopes.is_empty()) {
             quota.check(&usage).map_err(|why| forbidden(&full, name, why))?;
         }
@@ -336,7 +345,7 @@ impl World {
     }
 
     /// Counts another object that was created.
-    pub(in crate::simulation) fn charge_object(&mut self, resource: &'static Resource, namespace: &str, object: &Value) {
+    pub(in crate::simulation) fn charge_object(&mut self, resource: &Served, namespace: &str, object: &Value) {
         let Some(quotas) = self.admission.quotas.by_namespace.get_mut(namespace) else {
             return;
         };
@@ -488,7 +497,11 @@ fn is_charged(pod: &Row<Pod>, now: Time) -> bool {
 
 /// Whether every container names what the quota counts (pods.go `Constraints`).
 fn named(quota: &Quota, spec: &Value) -> Result<(), String> {
-    let required: BTreeSet<&str> = quota.of_pods().into_iter().filter(|name| MUST_NAME.contains(name)).collect();
+    let required: BTreeSet<&str> = quota
+        .of_pods()
+        .into_iter()
+        .filter(|name| MUST_NAME.contains(name))
+        .collect();
     let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for container in amounts::containers(spec, "containers").chain(amounts::containers(spec, "initContainers")) {
         let (requests, limits) = amounts::of_container(container);
@@ -510,5 +523,9 @@ fn named(quota: &Quota, spec: &Value) -> Result<(), String> {
             format!("{name} for: {}", containers.join(","))
         })
         .collect();
-    Err(format!("failed quota: {}: must specify {}", quota.name, parts.join("; ")))
+    Err(format!(
+        "failed quota: {}: must specify {}",
+        quota.name,
+        parts.join("; ")
+    ))
 }

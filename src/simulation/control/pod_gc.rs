@@ -30,7 +30,13 @@ impl World {
         unknown.retain(|name, _| nodes.find("", name).is_none());
         for (row, pod) in self.store.pods.iter() {
             let Some(machine) = pod.body.node else {
-                if let Some(name) = pod.body.template.node_name.as_deref().filter(|name| nodes.find("", name).is_none()) {
+                if let Some(name) = pod
+                    .body
+                    .template
+                    .node_name
+                    .as_deref()
+                    .filter(|name| nodes.find("", name).is_none())
+                {
                     let since = *unknown.entry(name.into()).or_insert(now);
                     if now.since(since) >= quarantine {
                         orphans.push(row);

@@ -137,10 +137,13 @@ impl World {
         let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else {
             return;
         };
-        if let Some(owner) = &row.meta.owner
-            && let Some(pods) = self.owned.get_mut(&owner.uid)
-        {
-            pods.remove(&pod);
+        if let Some(owner) = &row.meta.owner {
+            if let Some(pods) = self.owned.get_mut(&owner.uid) {
+                pods.remove(&pod);
+            }
+            if owner.kind == "ReplicaSet" {
+                self.pod_of_set_gone(owner.row);
+            }
         }
         self.moves += 1;
         self.scheduler.remove_pod(PodId(pod));

@@ -55,7 +55,11 @@ impl World {
         }
         if let Some(node) = &template.node_name {
             // No scheduler looks at a pod that has its node already: the kubelet takes it, taints or not.
-            let machine = self.store.nodes.find("", node).and_then(|node| self.store.nodes.get(node));
+            let machine = self
+                .store
+                .nodes
+                .find("", node)
+                .and_then(|node| self.store.nodes.get(node));
             if let Some(machine) = machine.map(|node| node.body.machine) {
                 self.bind(pod, machine);
             }

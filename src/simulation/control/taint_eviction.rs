@@ -47,7 +47,9 @@ enum Stay {
 impl World {
     /// A node changed or is gone: when its NoExecute taints did, its pods are judged anew.
     pub(in crate::simulation) fn taints_changed(&mut self, machine: MachineId) {
-        let node = self.machines[machine.0 as usize].node.and_then(|row| self.store.nodes.get(row));
+        let node = self.machines[machine.0 as usize]
+            .node
+            .and_then(|row| self.store.nodes.get(row));
         let taints = node.into_iter().flat_map(|node| &node.body.taints);
         let taints: Arc<[Taint]> = taints
             .filter(|taint| taint.effect == Effect::NoExecute)
@@ -141,7 +143,11 @@ impl World {
 fn stay(template: &PodTemplate, taints: &[Taint], default: Span) -> Stay {
     let mut shortest: Option<Span> = None;
     for taint in taints {
-        let lasts = match template.tolerations.iter().find(|toleration| toleration.tolerates(taint)) {
+        let lasts = match template
+            .tolerations
+            .iter()
+            .find(|toleration| toleration.tolerates(taint))
+        {
             Some(toleration) => toleration.lasts,
             None if has_default(template, &taint.key) => Some(default),
             None => return Stay::Not,

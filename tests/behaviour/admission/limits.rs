@@ -42,7 +42,9 @@ fn bound(kind: &str, what: &str, amounts: Value) -> Value {
 fn bounds(#[case] items: Value, #[case] resources: Value, #[case] fault: Option<&str>) {
     let mut bench = Bench::kind(1);
     bench.create(range(items));
-    let outcome = bench.try_create(pod("one", resources)).map_err(|error| error.to_string());
+    let outcome = bench
+        .try_create(pod("one", resources))
+        .map_err(|error| error.to_string());
     let expected = fault.map(|fault| format!("pods \"one\" is forbidden: {fault}"));
     assert_eq!(outcome.err(), expected);
 }
@@ -67,7 +69,10 @@ fn defaults(#[case] items: Value, #[case] written: Value, #[case] expected: Valu
     let shown = bench.get("Pod", "one");
     let resources = &shown["spec"]["containers"][0]["resources"];
     assert_eq!(resources["requests"], expected["requests"]);
-    assert_eq!(resources.get("limits").cloned().unwrap_or(json!({})), expected["limits"]);
+    assert_eq!(
+        resources.get("limits").cloned().unwrap_or(json!({})),
+        expected["limits"]
+    );
     assert_eq!(
         shown["metadata"]["annotations"]["kubernetes.io/limit-ranger"],
         format!("LimitRanger plugin set: {words}")
@@ -78,10 +83,16 @@ fn defaults(#[case] items: Value, #[case] written: Value, #[case] expected: Valu
 #[test]
 fn pods_of_workloads_get_the_defaults_and_the_scheduler_counts_them() {
     let mut bench = Bench::kind(3);
-    bench.create(range(json!([{"type": "Container", "defaultRequest": {"cpu": "3500m"}, "default": {"cpu": "4"}}])));
+    bench.create(range(
+        json!([{"type": "Container", "defaultRequest": {"cpu": "3500m"}, "default": {"cpu": "4"}}]),
+    ));
     bench.create(workload("Deployment", "web", 9));
     bench.run(30);
-    let bound = bench.list("Pod").iter().filter(|pod| !pod["spec"]["nodeName"].is_null()).count();
+    let bound = bench
+        .list("Pod")
+        .iter()
+        .filter(|pod| !pod["spec"]["nodeName"].is_null())
+        .count();
     assert_eq!(bound, 8);
     let refused = bench.events("FailedScheduling");
     assert!(refused[0].contains("4 Insufficient cpu"), "{refused:?}");

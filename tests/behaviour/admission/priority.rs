@@ -87,7 +87,10 @@ fn a_workload_waits_for_its_class() {
     bench.run(5);
     assert!(bench.list("Pod").is_empty());
     let failed = bench.events("FailedCreate");
-    assert!(failed[0].contains("no PriorityClass with name gold was found"), "{failed:?}");
+    assert!(
+        failed[0].contains("no PriorityClass with name gold was found"),
+        "{failed:?}"
+    );
     let shown = bench.get("Deployment", "web");
     assert_eq!(condition(&shown, "ReplicaFailure").unwrap()["reason"], "FailedCreate");
     bench.create(class("gold", 7, json!({})));
@@ -111,6 +114,10 @@ fn a_pod_of_a_higher_class_pushes_another_out() {
     bench.create(high);
     bench.until("high", 60, |bench| bench.ready().contains(&"high".to_owned()));
     assert_eq!(bench.ready().len(), 4, "three of the others stay");
-    let preempted = bench.list("Pod").iter().filter(|pod| pod["spec"]["nodeName"].is_null()).count();
+    let preempted = bench
+        .list("Pod")
+        .iter()
+        .filter(|pod| pod["spec"]["nodeName"].is_null())
+        .count();
     assert_eq!(preempted, 1, "the victim's replacement waits");
 }

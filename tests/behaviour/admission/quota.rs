@@ -119,7 +119,9 @@ fn the_status_follows_what_is_there() {
     let mut bench = Bench::kind(2);
     bench.create(pod("one", json!({"requests": {"cpu": "100m", "memory": "64Mi"}})));
     bench.create(map("settings"));
-    bench.create(quota(json!({"pods": "5", "requests.cpu": "1", "requests.memory": "1Gi", "configmaps": "9"})));
+    bench.create(quota(
+        json!({"pods": "5", "requests.cpu": "1", "requests.memory": "1Gi", "configmaps": "9"}),
+    ));
     assert_eq!(
         used(&bench),
         json!({"pods": "1", "requests.cpu": "100m", "requests.memory": "64Mi", "configmaps": "1"})
@@ -134,9 +136,17 @@ fn the_status_follows_what_is_there() {
         json!({"pods": "1", "requests.cpu": "900m", "requests.memory": "64Mi", "configmaps": "0"})
     );
     // What a user writes into the quota's specification acts at once; the status stays the controller's.
-    bench.patch("ResourceQuota", "quota", &json!({"spec": {"hard": {"pods": "1"}}, "status": {"used": {"pods": "0"}}}));
+    bench.patch(
+        "ResourceQuota",
+        "quota",
+        &json!({"spec": {"hard": {"pods": "1"}}, "status": {"used": {"pods": "0"}}}),
+    );
     assert_eq!(used(&bench)["pods"], "1");
-    assert!(bench.try_create(pod("three", json!({"requests": {"cpu": "0", "memory": "0"}}))).is_err());
+    assert!(
+        bench
+            .try_create(pod("three", json!({"requests": {"cpu": "0", "memory": "0"}})))
+            .is_err()
+    );
     bench.delete("ResourceQuota", "quota");
     bench.create(pod("three", json!({})));
 }
@@ -151,10 +161,16 @@ fn a_replica_set_that_may_not_create_more_says_so_and_goes_on_when_it_may() {
     assert_eq!(bench.list("Pod").len(), 3);
     let set = &bench.list("ReplicaSet")[0];
     let failure = condition(set, "ReplicaFailure").unwrap();
-    assert_eq!((&failure["status"], &failure["reason"]), (&json!("True"), &json!("FailedCreate")));
+    assert_eq!(
+        (&failure["status"], &failure["reason"]),
+        (&json!("True"), &json!("FailedCreate"))
+    );
     let message = failure["message"].as_str().unwrap();
     assert!(message.starts_with("pods \"web-"), "{message}");
-    assert!(message.ends_with("exceeded quota: quota, requested: pods=1, used: pods=3, limited: pods=3"), "{message}");
+    assert!(
+        message.ends_with("exceeded quota: quota, requested: pods=1, used: pods=3, limited: pods=3"),
+        "{message}"
+    );
     assert!(bench.events("FailedCreate")[0].starts_with("Error creating: pods \"web-"));
     assert!(condition(&bench.get("Deployment", "web"), "ReplicaFailure").is_some());
     bench.patch("ResourceQuota", "quota", &json!({"spec": {"hard": {"pods": "9"}}}));
@@ -175,7 +191,9 @@ fn a_pod_stuck_on_a_dead_node_does_not_hold_its_replacement_back_for_long() {
     bench.until("ready", 30, |bench| bench.ready().len() == 1);
     let node = bench.node_of(&bench.names("Pod")[0]);
     bench.fail(Mode::Kill, &node);
-    let took = bench.until("replaced", 1_200, |bench| bench.list("Pod").len() == 2 && bench.ready().len() == 1);
+    let took = bench.until("replaced", 1_200, |bench| {
+        bench.list("Pod").len() == 2 && bench.ready().len() == 1
+    });
     // Deleted after 340 to 356 s; a full count at most 300 s later; then the ReplicaSet's pause.
     assert!((340.0..1_150.0).contains(&took), "{took}");
 }
@@ -195,6 +213,8 @@ fn a_workload_within_its_quota_rolls_without_a_surge() {
     // maxUnavailable 25 %: one old pod goes first, and the new one takes its place in the quota.
     bench.until("rolled", 300, |bench| {
         let shown = bench.get("Deployment", "web");
-        shown["status"]["updatedReplicas"] == 4 && shown["status"]["availableReplicas"] == 4 && bench.list("Pod").len() == 4
+        shown["status"]["updatedReplicas"] == 4
+            && shown["status"]["availableReplicas"] == 4
+            && bench.list("Pod").len() == 4
     });
 }

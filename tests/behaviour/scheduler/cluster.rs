@@ -1,8 +1,8 @@
 //! The scheduler in a whole cluster: what it waits for, and what wakes it.
 
 use serde_json::{Value, json};
-use steadfast::simulation::api::ApiStore as _;
-use steadfast::simulation::objects::resources::PODS;
+use steadfast::simulation::api::{ApiStore as _, Part};
+use steadfast::simulation::objects::resources::{NODES, PODS};
 
 use super::super::bench::{Bench, condition, workload};
 
@@ -25,14 +25,24 @@ fn is_bound(bench: &Bench, name: &str) -> bool {
 #[test]
 fn a_gated_pod_waits_until_its_last_gate_is_gone() {
     let mut bench = Bench::kind(1);
-    bench.create(pod("one", &json!({"schedulingGates": [{"name": "example.com/a"}, {"name": "example.com/b"}]})));
+    bench.create(pod(
+        "one",
+        &json!({"schedulingGates": [{"name": "example.com/a"}, {"name": "example.com/b"}]}),
+    ));
     bench.run(60);
     let shown = bench.get("Pod", "one");
     let scheduled = condition(&shown, "PodScheduled").unwrap();
     assert_eq!(scheduled["reason"], "SchedulingGated");
-    assert_eq!(scheduled["message"], "Scheduling is blocked due to non-empty scheduling gates");
+    assert_eq!(
+        scheduled["message"],
+        "Scheduling is blocked due to non-empty scheduling gates"
+    );
     assert!(bench.events("FailedScheduling").is_empty());
-    bench.patch("Pod", "one", &json!({"spec": {"schedulingGates": [{"name": "example.com/b"}]}}));
+    bench.patch(
+        "Pod",
+        "one",
+        &json!({"spec": {"schedulingGates": [{"name": "example.com/b"}]}}),
+    );
     bench.run(60);
     assert!(!is_bound(&bench, "one"));
     bench.patch("Pod", "one", &json!({"spec": {"schedulingGates": null}}));
@@ -49,7 +59,9 @@ fn gates_only_go_and_a_gated_pods_selector_only_grows() {
     ));
     let refusal = |bench: &mut Bench, patch: Value| bench.try_patch("Pod", "one", &patch).unwrap_err().to_string();
     let more = json!({"spec": {"schedulingGates": [{"name": "example.com/a"}, {"name": "example.com/b"}]}});
-    assert!(refusal(&mut bench, more).contains("only deletion is allowed, but found new scheduling gate 'example.com/b'"));
+    assert!(
+        refusal(&mut bench, more).contains("only deletion is allowed, but found new scheduling gate 'example.com/b'")
+    );
     let other = json!({"spec": {"nodeSelector": {"kubernetes.io/os": "windows"}}});
     assert!(refusal(&mut bench, other).contains("only additions to spec.nodeSelector are allowed"));
     let narrower = json!({"spec": {"nodeSelector": {"kubernetes.io/hostname": "kind-worker3"}}});
@@ -82,7 +94,9 @@ fn a_node_that_advertises_a_resource_takes_the_pod_that_waits_for_it() {
     bench.create(pod("one", &json!({"containers": containers})));
     bench.run(10);
     assert!(bench.events("FailedScheduling")[0].contains("4 Insufficient example.com/dongle"));
-    bench.advertise("kind-worker2", &json!({"example.com/dongle": "4"}));
+    let mut node = bench.get("Node", "kind-worker2");
+    node["status"]["capacity"]["example.com/dongle"] = json!("4");
+    bench.world.replace(NODES, node, Part::Status, false).unwrap();
     bench.until("bound", 30, |bench| is_bound(bench, "one"));
     assert_eq!(bench.node_of("one"), "kind-worker2");
     let allocatable = &bench.get("Node", "kind-worker2")["status"]["allocatable"];
@@ -104,15 +118,24 @@ fn a_host_port_is_had_once_a_node_and_is_free_when_its_pod_is_gone() {
     bench.until("four", 60, |bench| bench.ready().len() == 4);
     bench.run(10);
     let refused = bench.events("FailedScheduling");
-    assert!(refused[0].contains("4 node(s) didn't have free ports for the requested pod ports"), "{refused:?}");
-    let waiting: Vec<String> = bench.names("Pod").into_iter().filter(|pod| !is_bound(&bench, pod)).collect();
+    assert!(
+        refused[0].contains("4 node(s) didn't have free ports for the requested pod ports"),
+        "{refused:?}"
+    );
+    let waiting: Vec<String> = bench
+        .names("Pod")
+        .into_iter()
+        .filter(|pod| !is_bound(&bench, pod))
+        .collect();
     let first = bench.ready()[0].clone();
     bench.patch("Deployment", "web", &json!({"spec": {"replicas": 4}}));
     bench.run(5);
     assert_eq!(bench.ready().len(), 4, "the one that waits goes first");
     assert!(waiting.iter().all(|pod| bench.object("Pod", pod).is_none()));
     bench.delete("Pod", &first);
-    bench.until("four again", 60, |bench| bench.ready().len() == 4 && bench.object("Pod", &first).is_none());
+    bench.until("four again", 60, |bench| {
+        bench.ready().len() == 4 && bench.object("Pod", &first).is_none()
+    });
 }
 
 /// podtopologyspread/plugin.go `isSchedulableAfterPodChange`: a pod elsewhere makes the emptiest place fuller.
@@ -198,11 +221,26 @@ fn wrong_wishes_are_refused() {
         spread(constraint)
     };
     for (spec, why) in [
-        (with("maxSkew", json!(0)), "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero"),
-        (with("topologyKey", json!("")), "spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty"),
-        (with("whenUnsatisfiable", json!("Never")), "supported values: \"DoNotSchedule\", \"ScheduleAnyway\""),
-        (with("nodeTaintsPolicy", json!("Maybe")), "supported values: \"Honor\", \"Ignore\""),
-        (with("minDomains", json!(0)), "spec.topologySpreadConstraints[0].minDomains: Invalid value: 0: must be greater than zero"),
+        (
+            with("maxSkew", json!(0)),
+            "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero",
+        ),
+        (
+            with("topologyKey", json!("")),
+            "spec.topologySpreadConstraints[0].topologyKey: Required value: can not be empty",
+        ),
+        (
+            with("whenUnsatisfiable", json!("Never")),
+            "supported values: \"DoNotSchedule\", \"ScheduleAnyway\"",
+        ),
+        (
+            with("nodeTaintsPolicy", json!("Maybe")),
+            "supported values: \"Honor\", \"Ignore\"",
+        ),
+        (
+            with("minDomains", json!(0)),
+            "spec.topologySpreadConstraints[0].minDomains: Invalid value: 0: must be greater than zero",
+        ),
         (
             json!({"topologySpreadConstraints": [{
                 "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 2}]}),
@@ -212,7 +250,10 @@ fn wrong_wishes_are_refused() {
             json!({"topologySpreadConstraints": [base, base]}),
             "spec.topologySpreadConstraints[0].{topologyKey, whenUnsatisfiable}: Duplicate value: \"{zone, DoNotSchedule}\"",
         ),
-        (json!({"schedulingGates": [{"name": "a"}, {"name": "a"}]}), "spec.schedulingGates[1]: Duplicate value: \"a\""),
+        (
+            json!({"schedulingGates": [{"name": "a"}, {"name": "a"}]}),
+            "spec.schedulingGates[1]: Duplicate value: \"a\"",
+        ),
     ] {
         let refused = bench.try_create(pod("one", &spec)).unwrap_err().to_string();
         assert!(refused.contains(why), "{why}\nnot in: {refused}");
