@@ -3,7 +3,6 @@
 //! Source: pkg/controller/podgc/gc_controller.go (`gcOrphaned`, `discoverDeletedNodes`).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::super::event::Event;
 use super::super::fabric::MachineId;
@@ -15,8 +14,15 @@ use crate::model::time::{Span, Time};
 #[derive(Clone, Debug, Default)]
 pub struct PodGc {
     missing: BTreeMap<MachineId, Time>,
-    /// The same of nodes that were never there, and that pods name all the same.
-    unknown: BTreeMap<Arc<str>, Time>,
+    /// Pods that name a node which was not there when they came, and since when the controller knows.
+    nowhere: BTreeMap<u32, Option<Time>>,
+}
+
+impl PodGc {
+    /// A pod names a node that is not there.
+    pub(in crate::simulation) fn names_nothing(&mut self, pod: u32) {
+        self.nowhere.insert(pod, None);
+    }
 }
 
 impl World {
@@ -26,32 +32,39 @@ impl World {
         let (now, machines, missing) = (self.now, &self.machines, &mut self.pod_gc.missing);
         missing.retain(|machine, _| machines[machine.0 as usize].node.is_none());
         let mut orphans = Vec::new();
-        let (nodes, unknown) = (&self.store.nodes, &mut self.pod_gc.unknown);
-        unknown.retain(|name, _| nodes.find("", name).is_none());
-        for (row, pod) in self.store.pods.iter() {
-            let Some(machine) = pod.body.node else {
-                if let Some(name) = pod
-                    .body
-                    .template
-                    .node_name
-                    .as_deref()
-                    .filter(|name| nodes.find("", name).is_none())
-                {
-                    let since = *unknown.entry(name.into()).or_insert(now);
-                    if now.since(since) >= quarantine {
-                        orphans.push(row);
-                    }
+        for (number, _) in machines
+            .iter()
+            .enumerate()
+            .filter(|(_, machine)| machine.node.is_none())
+        {
+            let machine = MachineId(number as u32);
+            for (row, _) in self.store.pods.on(machine) {
+                let since = *missing.entry(machine).or_insert(now);
+                if now.since(since) >= quarantine {
+                    orphans.push(row);
                 }
-                continue;
-            };
-            if machines[machine.0 as usize].node.is_some() {
-                continue;
-            }
-            let since = *missing.entry(machine).or_insert(now);
-            if now.since(since) >= quarantine {
-                orphans.push(row);
             }
         }
+        let (pods, nodes) = (&self.store.pods, &self.store.nodes);
+        let mut found = Vec::new();
+        self.pod_gc.nowhere.retain(|&row, since| {
+            let Some(pod) = pods.get(row).filter(|pod| pod.body.node.is_none()) else {
+                return false;
+            };
+            let name = pod.body.template.node_name.as_deref().unwrap_or_default();
+            if nodes.find("", name).is_some() {
+                found.push(row);
+                return false;
+            }
+            if now.since(*since.get_or_insert(now)) >= quarantine {
+                orphans.push(row);
+            }
+            true
+        });
+        for pod in found {
+            self.enqueue_pod(pod);
+        }
+        orphans.sort_unstable();
         for pod in orphans {
             self.mark_disrupted(pod, "DeletionByPodGC");
             self.store.change_pod(pod, |pod| pod.body.phase = Phase::Failed);

@@ -60,8 +60,9 @@ impl World {
                 .nodes
                 .find("", node)
                 .and_then(|node| self.store.nodes.get(node));
-            if let Some(machine) = machine.map(|node| node.body.machine) {
-                self.bind(pod, machine);
+            match machine.map(|node| node.body.machine) {
+                Some(machine) => self.bind(pod, machine),
+                None => self.pod_gc.names_nothing(pod),
             }
             return;
         }
