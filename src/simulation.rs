@@ -4,6 +4,7 @@
 //! [`world::World::inject`] and as load; transitions come out as history. Nothing in here knows a runtime, a socket or a wall clock.
 
 mod addresses;
+mod admission;
 pub mod api;
 pub mod control;
 mod drain;

@@ -91,6 +91,10 @@ pub enum Event {
     Scan(u32, u32),
     /// The group starts an instance that the Cluster Autoscaler asked for.
     Launch,
+    /// The resource quota controller counts what changed.
+    Quotas,
+    /// The resource quota controller counts everything.
+    QuotaResync,
     /// A load balancer of a Service has been made.
     Provisioned(ServiceId),
     /// A load balancer learns which nodes there are.

@@ -199,9 +199,11 @@ impl ApiStore for World {
             let mut trial = self.clone();
             return trial.create(resource, object, false);
         }
+        self.admit_object(resource, &namespace, &name, &mut object)?;
         self.not_modelled
             .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         self.insert(resource, &object)?;
+        self.created(resource, &namespace, &object);
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -227,6 +229,7 @@ impl ApiStore for World {
             return trial.replace(resource, object, part, false);
         }
         self.update(resource, &namespace, &name, &object, part)?;
+        self.admission_changed(resource, &namespace);
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -249,6 +252,7 @@ impl ApiStore for World {
             return Err(conflict(resource, name, "Precondition failed"));
         }
         self.remove(resource, namespace.unwrap_or_default(), name, options);
+        self.admission_changed(resource, namespace.unwrap_or_default());
         match self.get(resource, namespace, name) {
             Some(left) => Ok((left, false)),
             None => Ok((stored, true)),
@@ -287,8 +291,9 @@ impl World {
                 self.store.namespaces.insert(&mut self.store.versions, meta, body);
             }
             "pods" => {
-                let (meta, body) = parse::pod(object)?;
-                let meta = self.stamped(meta);
+                let (meta, mut body) = parse::pod(object)?;
+                let mut meta = self.stamped(meta);
+                self.admit_pod(&mut meta, &mut body)?;
                 self.insert_pod(meta, body);
             }
             "deployments" => {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::admission::Admission;
 use super::control::autoscaler::AutoscalerState;
 use super::control::daemon_sets::Daemons;
 use super::control::load_balancers::Balancers;
@@ -11,6 +12,7 @@ use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
 use super::control::selecting::Selecting;
+use super::control::taint_eviction::TaintManager;
 use super::event::Event;
 use super::fabric::Fabric;
 use super::faults::Faults;
@@ -44,6 +46,7 @@ pub struct World {
     /// By pod row; `None` while no kubelet has it.
     pub(super) runtimes: Vec<Option<Runtime>>,
     pub(super) pending: Pending,
+    pub(super) admission: Admission,
     /// Counts what may change where pods fit: pods bound and gone, nodes changed.
     pub(super) moves: u64,
     /// Pods by the uid of the ReplicaSet or DaemonSet that owns them.
@@ -54,9 +57,7 @@ pub struct World {
     pub(super) selecting: Selecting,
     pub(super) daemons: Daemons,
     pub(super) lifecycle: NodeLifecycle,
-    /// Planned evictions: pod to the number of its plan.
-    pub(super) evictions: BTreeMap<u32, u32>,
-    pub(super) plans: u32,
+    pub(super) taint_manager: TaintManager,
     pub(super) pod_gc: PodGc,
     pub(super) faults: Faults,
     pub(super) group: Group,
@@ -125,6 +126,7 @@ impl World {
             machines: Vec::new(),
             runtimes: Vec::new(),
             pending: Pending::default(),
+            admission: Admission::default(),
             moves: 0,
             owned: BTreeMap::new(),
             desired: BTreeMap::new(),
@@ -132,8 +134,7 @@ impl World {
             selecting: Selecting::default(),
             daemons: Daemons::default(),
             lifecycle: NodeLifecycle::default(),
-            evictions: BTreeMap::new(),
-            plans: 0,
+            taint_manager: TaintManager::default(),
             pod_gc: PodGc::default(),
             faults: Faults::new(seed),
             group: Group::default(),
@@ -315,6 +316,8 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Quotas => self.sync_quotas(),
+            Event::QuotaResync => self.resync_quotas(),
             Event::Provisioned(service) => self.provisioned(service),
             Event::Targets(service) => self.sync_targets(service),
             Event::HealthCheck(service, machine) => self.check_health(service, machine),

@@ -234,9 +234,6 @@ impl World {
         }
         self.store
             .change_node(row, |node| node.body.taints.retain(|taint| !evicting(taint)));
-        if let Some(node) = self.store.nodes.get(row) {
-            self.cancel_evictions(node.body.machine);
-        }
         self.node_changed(row);
         self.room_appeared();
     }
@@ -250,7 +247,9 @@ impl World {
             .get(row)
             .and_then(|node| self.node_info(node.body.machine));
         if let Some(info) = info {
+            let machine = info.machine;
             self.scheduler.update_node(info);
+            self.taints_changed(machine);
         }
         self.daemon_sets_changed();
     }
@@ -358,9 +357,6 @@ impl World {
         self.store
             .change_node(row, |node| node.body.taints.push(taint(UNREACHABLE, Effect::NoExecute)));
         self.node_changed(row);
-        if let Some(node) = self.store.nodes.get(row) {
-            self.plan_evictions(node.body.machine);
-        }
         self.continue_tainting();
     }
 }

@@ -113,6 +113,9 @@ const BUDGET: &[&str] = &[
 ];
 const NAMESPACE: &[&str] = &["finalizers"];
 const LEASE: &[&str] = &["acquireTime", "holderIdentity", "leaseDurationSeconds", "renewTime"];
+const RESOURCE_QUOTA: &[&str] = &["hard", "scopeSelector", "scopes"];
+const LIMIT_RANGE: &[&str] = &["limits"];
+const PRIORITY_CLASS: &[&str] = &["description", "globalDefault", "preemptionPolicy", "value"];
 const CONFIG_MAP: &[&str] = &["binaryData", "data", "immutable"];
 
 /// Defaults of fields that do not act, by their path within a pod's specification, as JSON.
@@ -172,6 +175,9 @@ impl Known {
             "Namespace" => ("spec.", NAMESPACE, &[]),
             "Lease" => ("spec.", LEASE, &[]),
             "ConfigMap" => ("", CONFIG_MAP, &[]),
+            "ResourceQuota" => ("spec.", RESOURCE_QUOTA, &[]),
+            "LimitRange" => ("spec.", LIMIT_RANGE, &[]),
+            "PriorityClass" => ("", PRIORITY_CLASS, &[]),
             _ => return None,
         });
         if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet") {
