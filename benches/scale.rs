@@ -31,7 +31,7 @@ use kube::Api;
 use kube::api::{ApiResource, DynamicObject, ListParams, PostParams, WatchParams};
 use serde_json::{Value, json};
 use steadfast::app::manifest::Manifest;
-use steadfast::model::experiment::{Claim, Hypothesis, Plan};
+use steadfast::model::experiment::{Afterwards, Claim, Hypothesis, Plan};
 use steadfast::model::history::What;
 use steadfast::model::journey::Journey;
 use steadfast::model::profile::Profile;
@@ -297,7 +297,9 @@ fn strike(nodes: u32, pods: u32) {
                 at_least_ppm: 990_000,
             },
         }],
-        fault: NodeFailure::terminate().percent(10),
+        fault: NodeFailure::terminate().percent(10).into(),
+        more_faults: Vec::new(),
+        afterwards: Afterwards::Left,
         observe: 10.mins(),
         expected: Verdict::Held,
     };
