@@ -6,6 +6,7 @@ pub mod daemon_sets;
 pub mod deployments;
 pub mod endpoints;
 pub mod garbage;
+pub mod namespaces;
 pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod pods;

@@ -1,7 +1,5 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
-mod removing;
-
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -9,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource};
 use super::fabric::ServiceId;
-use super::objects::meta::Meta;
+use super::objects::meta::{Meta, Reference, uid_text};
 use super::objects::resources::{self, FIRST_STORED, RESOURCES};
 use super::objects::service::EndpointSlice;
 use super::objects::store::named;
@@ -17,57 +15,63 @@ use super::objects::table::{Change, Row, Table};
 use super::objects::{parse, unmodelled};
 use super::world::World;
 
-/// Runs an expression on the table of a resource.
+/// Runs an expression on the table of a resource; with `[&mut]` in front on one that it may change.
 macro_rules! with_table {
-    ($store:expr, $resource:expr, $table:ident => $do:expr) => {
+    ([$($borrow:tt)+] $store:expr, $resource:expr, $table:ident => $do:expr) => {
         match $resource.plural {
             "namespaces" => {
-                let $table = &$store.namespaces;
+                let $table = $($borrow)+ $store.namespaces;
                 $do
             }
             "nodes" => {
-                let $table = &$store.nodes;
+                let $table = $($borrow)+ $store.nodes;
                 $do
             }
             "pods" => {
-                let $table = &$store.pods;
+                let $table = $($borrow)+ $store.pods;
                 $do
             }
             "services" => {
-                let $table = &$store.services;
+                let $table = $($borrow)+ $store.services;
                 $do
             }
             "deployments" => {
-                let $table = &$store.deployments;
+                let $table = $($borrow)+ $store.deployments;
                 $do
             }
             "replicasets" => {
-                let $table = &$store.replica_sets;
+                let $table = $($borrow)+ $store.replica_sets;
                 $do
             }
             "daemonsets" => {
-                let $table = &$store.daemon_sets;
+                let $table = $($borrow)+ $store.daemon_sets;
                 $do
             }
             "endpointslices" => {
-                let $table = &$store.slices;
+                let $table = $($borrow)+ $store.slices;
                 $do
             }
             "events" => {
-                let $table = &$store.events;
+                let $table = $($borrow)+ $store.events;
                 $do
             }
             "leases" => {
-                let $table = &$store.leases;
+                let $table = $($borrow)+ $store.leases;
                 $do
             }
             _ => {
-                let $table = &$store.stored[resources::index($resource).unwrap_or(FIRST_STORED)];
+                let $table = $($borrow)+ $store.stored[resources::index($resource).unwrap_or(FIRST_STORED)];
                 $do
             }
         }
     };
+    ($store:expr, $resource:expr, $table:ident => $do:expr) => {
+        with_table!([&] $store, $resource, $table => $do)
+    };
 }
+
+mod removing;
+pub mod tables;
 
 fn object<T>(resource: &'static Resource, row: &Arc<Row<T>>) -> ApiObject
 where
@@ -189,7 +193,9 @@ impl ApiStore for World {
                 }
                 Some(row) if row.meta.deletion.is_some() => {
                     return Err(ApiError::Forbidden(format!(
-                        "unable to create new content in namespace {namespace} because it is being terminated"
+                        "{} \"{name}\" is forbidden: unable to create new content in namespace {namespace} because it is being \
+                         terminated",
+                        qualified(resource, resource.plural)
                     )));
                 }
                 Some(_) => {}
@@ -208,6 +214,9 @@ impl ApiStore for World {
         self.not_modelled
             .extend(unmodelled::unmodelled(resource.kind, &name, &object));
         self.insert(resource, &object)?;
+        if let Some(place) = self.place(resource, &namespace, &name) {
+            self.index_references(place);
+        }
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -238,7 +247,14 @@ impl ApiStore for World {
             let mut trial = self.clone();
             return trial.replace(resource, object, part, false);
         }
+        let place = self.place(resource, &namespace, &name).filter(|_| part == Part::Main);
+        if let Some(place) = place {
+            self.check_finalizers(place, &object)?;
+        }
         self.update(resource, &namespace, &name, &object, part)?;
+        if let Some(place) = place {
+            self.settle(place);
+        }
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -551,6 +567,14 @@ fn take_meta(meta: &mut Meta, new: &Meta) {
     meta.labels = new.labels.clone();
     meta.annotations = new.annotations.clone();
     meta.finalizers.clone_from(&new.finalizers);
+    // The controller's own reference stays whatever is written.
+    let controller = meta.owner.as_ref().map(|owner| uid_text(owner.uid));
+    let others = new.references.iter().flat_map(|all| &**all);
+    let others: Vec<Reference> = others
+        .filter(|reference| controller.as_deref() != Some(&*reference.uid))
+        .cloned()
+        .collect();
+    meta.references = (!others.is_empty()).then(|| others.into());
 }
 
 /// A service's new specification with the address and node ports that the old one was given.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
+use super::control::garbage::Garbage;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
@@ -50,6 +51,7 @@ pub struct World {
     pub(super) evictions: BTreeMap<u32, u32>,
     pub(super) plans: u32,
     pub(super) pod_gc: PodGc,
+    pub(super) garbage: Garbage,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
@@ -96,6 +98,7 @@ pub(super) struct Chance {
     pub cloud: Stream,
     pub names: Stream,
     pub faults: Stream,
+    pub garbage: Stream,
 }
 
 impl World {
@@ -121,6 +124,7 @@ impl World {
             evictions: BTreeMap::new(),
             plans: 0,
             pod_gc: PodGc::default(),
+            garbage: Garbage::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             endpoints: Vec::new(),
@@ -132,6 +136,7 @@ impl World {
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
+                garbage: Stream::new(seed, "garbage"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -274,6 +279,9 @@ impl World {
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
             Event::Orphans(uid) => self.collect_orphans(uid),
+            Event::AwaitDependents(uid) => self.await_dependents(uid),
+            Event::ReleaseDependents(uid) => self.release_dependents(uid),
+            Event::EmptyNamespace(row, tries) => self.empty_namespace(row, tries),
         }
     }
 
