@@ -252,10 +252,13 @@ impl ApiStore for World {
             self.check_finalizers(place, &object)?;
         }
         self.update(resource, &namespace, &name, &object, part)?;
+        let written = self.get(resource, Some(&namespace), &name);
         if let Some(place) = place {
             self.settle(place);
         }
+        // One that goes with its last finalizer is answered as it was written.
         self.get(resource, Some(&namespace), &name)
+            .or(written)
             .ok_or_else(|| missing(resource, &name))
     }
 

@@ -32,7 +32,8 @@ impl World {
             Propagation::Orphan if self.has_dependents(uid) => finalizers.push(ORPHAN.to_owned()),
             _ => {}
         }
-        let held = !finalizers.is_empty();
+        // A namespace has a finalizer of its own in its specification: `kubernetes`.
+        let held = !finalizers.is_empty() || place.resource().plural == "namespaces";
         if finalizers != meta.finalizers {
             self.change_meta(place, |meta| meta.finalizers = finalizers);
         }
