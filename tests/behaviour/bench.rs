@@ -140,7 +140,9 @@ impl Bench {
     pub fn events(&self, reason: &str) -> Vec<String> {
         let all = self.list("Event");
         let those = all.iter().filter(|event| event["reason"] == reason);
-        those.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+        those
+            .map(|event| event["message"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 

@@ -46,8 +46,10 @@ fn an_object_with_a_finalizer_stays_until_the_finalizer_goes() {
 #[test]
 fn a_pod_with_a_finalizer_ends_but_stays_listed() {
     let mut bench = Bench::kind(2);
-    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one", "finalizers": ["example.com/hold"]}});
-    pod["spec"] = json!({"containers": [{"name": "main", "image": "example/app:1"}], "terminationGracePeriodSeconds": 3});
+    let mut pod =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "one", "finalizers": ["example.com/hold"]}});
+    pod["spec"] =
+        json!({"containers": [{"name": "main", "image": "example/app:1"}], "terminationGracePeriodSeconds": 3});
     bench.create(pod);
     bench.until("ready", 30, |bench| bench.ready().len() == 1);
     bench.delete("Pod", "one");
@@ -91,7 +93,10 @@ fn in_the_foreground_a_pod_on_a_dead_node_holds_its_owners() {
     bench.run(10);
     bench.delete_in("Deployment", "web", Propagation::Foreground);
     bench.run(600);
-    assert_eq!(["Pod", "ReplicaSet", "Deployment"].map(|kind| bench.names(kind).len()), [1, 1, 1]);
+    assert_eq!(
+        ["Pod", "ReplicaSet", "Deployment"].map(|kind| bench.names(kind).len()),
+        [1, 1, 1]
+    );
 }
 
 /// `orphanDependents`: the owner's reference goes from its dependents.
@@ -115,14 +120,24 @@ fn owners_that_the_user_names_take_their_dependents_along() {
     for name in ["first", "second"] {
         bench.create(map(name, json!({})));
     }
-    let (first, second) = (owner(&bench, "ConfigMap", "first", false), owner(&bench, "ConfigMap", "second", false));
+    let (first, second) = (
+        owner(&bench, "ConfigMap", "first", false),
+        owner(&bench, "ConfigMap", "second", false),
+    );
     bench.create(map("of-first", json!({"ownerReferences": [first]})));
     bench.create(map("of-both", json!({"ownerReferences": [first, second]})));
     bench.delete("ConfigMap", "first");
     bench.run(5);
-    let left: Vec<String> = bench.names("ConfigMap").into_iter().filter(|name| name != "kube-root-ca.crt").collect();
+    let left: Vec<String> = bench
+        .names("ConfigMap")
+        .into_iter()
+        .filter(|name| name != "kube-root-ca.crt")
+        .collect();
     assert_eq!(left, ["of-both", "second"]);
-    assert_eq!(bench.get("ConfigMap", "of-both")["metadata"]["ownerReferences"], json!([second]));
+    assert_eq!(
+        bench.get("ConfigMap", "of-both")["metadata"]["ownerReferences"],
+        json!([second])
+    );
 }
 
 /// The same: one that is made for an owner which is gone already does not live long.
@@ -144,7 +159,10 @@ fn in_the_foreground_only_dependents_that_block_are_waited_for() {
     for (name, blocks) in [("waits", true), ("goes", false)] {
         bench.create(map(name, json!({})));
         let reference = owner(&bench, "ConfigMap", name, blocks);
-        bench.create(map(&format!("of-{name}"), json!({"ownerReferences": [reference], "finalizers": ["example.com/hold"]})));
+        bench.create(map(
+            &format!("of-{name}"),
+            json!({"ownerReferences": [reference], "finalizers": ["example.com/hold"]}),
+        ));
         bench.delete_in("ConfigMap", name, Propagation::Foreground);
     }
     bench.run(5);
@@ -160,8 +178,15 @@ fn in_the_foreground_only_dependents_that_block_are_waited_for() {
 fn two_controllers_of_one_object_are_refused() {
     let mut bench = Bench::kind(9);
     let one = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": "1", "controller": true});
-    let refused = bench.try_create(map("x", json!({"ownerReferences": [one, one]}))).unwrap_err();
-    assert!(refused.to_string().contains("Only one reference can have Controller set to true"), "{refused}");
+    let refused = bench
+        .try_create(map("x", json!({"ownerReferences": [one, one]})))
+        .unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("Only one reference can have Controller set to true"),
+        "{refused}"
+    );
 }
 
 /// pkg/controller/namespace/deletion/namespaced_resources_deleter.go `deleteAllContent`: pods first (OrderedNamespaceDeletion),
@@ -194,7 +219,10 @@ fn a_namespace_ends_when_its_last_object_has_gone() {
     assert!(seen);
     let took = bench.until("gone", 60, |bench| bench.object("Namespace", SPACE).is_none());
     assert!(took < 10.0, "{took}");
-    assert_eq!(["Pod", "ReplicaSet", "Deployment"].map(|kind| bench.names(kind).len()), [0, 0, 0]);
+    assert_eq!(
+        ["Pod", "ReplicaSet", "Deployment"].map(|kind| bench.names(kind).len()),
+        [0, 0, 0]
+    );
 }
 
 /// The same: a pod on a dead node keeps the namespace Terminating.

@@ -63,7 +63,10 @@ impl World {
             return self.empty_again(row, tries, estimate);
         }
         let mut left = false;
-        for resource in RESOURCES.iter().filter(|resource| resource.namespaced && resource.plural != "endpointslices") {
+        for resource in RESOURCES
+            .iter()
+            .filter(|resource| resource.namespaced && resource.plural != "endpointslices")
+        {
             for object in self.rows_in(resource, &meta.name) {
                 self.delete_object(Place::new(resource, object), &DeleteOptions::default());
             }

@@ -63,7 +63,10 @@ impl World {
 
     /// Whether the object that a reference names exists (`garbagecollector.go` `isDangling`: by kind, name and uid).
     pub(in crate::simulation) fn owner_exists(&self, namespace: &str, reference: &Reference) -> bool {
-        let (group, version) = reference.api_version.split_once('/').unwrap_or(("", &reference.api_version));
+        let (group, version) = reference
+            .api_version
+            .split_once('/')
+            .unwrap_or(("", &reference.api_version));
         // The owner of a kind that is not known here cannot be looked up: what it owns stays.
         let Some(resource) = resources::find(group, version, &reference.kind) else {
             return true;

@@ -144,9 +144,6 @@ fn services_without_an_address_are_named_and_finalizers_are_not() {
     });
     assert_eq!(
         unmodelled("Service", "db", &object),
-        [
-            "Service/db: spec.clusterIP",
-            "Service/db: spec.sessionAffinity"
-        ]
+        ["Service/db: spec.clusterIP", "Service/db: spec.sessionAffinity"]
     );
 }
