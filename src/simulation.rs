@@ -10,6 +10,7 @@ pub mod fabric;
 pub mod kubelet;
 pub mod load;
 pub mod machine;
+mod mounting;
 pub mod network;
 pub mod objects;
 pub mod queue;

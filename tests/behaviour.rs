@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod behaviour {
+    mod autoscaling;
     mod bench;
     mod deleting;
+    mod stateful_sets;
+    mod volumes;
 }

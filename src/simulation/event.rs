@@ -1,5 +1,6 @@
 //! What can happen in the cluster, apart from load.
 
+use super::control::claims::Step;
 use super::fabric::{MachineId, ServiceId};
 
 /// An event of the cluster. Pods are named by their row; `u32` after a pod is the incarnation of its process.
@@ -39,6 +40,14 @@ pub enum Event {
     Deployment(u32),
     /// The ReplicaSet controller looks at a ReplicaSet.
     ReplicaSet(u32),
+    /// The StatefulSet controller looks at a StatefulSet.
+    StatefulSet(u32),
+    /// An autoscaler looks at its pods.
+    Autoscale(u32),
+    /// The metrics server asks the kubelets.
+    Scrape,
+    /// Something happens to volumes.
+    Storage(Step),
     /// The DaemonSet controller looks at all DaemonSets.
     DaemonSets,
     /// The scheduler takes its next pod.

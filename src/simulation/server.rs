@@ -59,6 +59,34 @@ macro_rules! with_table {
                 let $table = $($borrow)+ $store.leases;
                 $do
             }
+            "statefulsets" => {
+                let $table = $($borrow)+ $store.stateful_sets;
+                $do
+            }
+            "controllerrevisions" => {
+                let $table = $($borrow)+ $store.controller_revisions;
+                $do
+            }
+            "persistentvolumeclaims" => {
+                let $table = $($borrow)+ $store.claims;
+                $do
+            }
+            "persistentvolumes" => {
+                let $table = $($borrow)+ $store.volumes;
+                $do
+            }
+            "storageclasses" => {
+                let $table = $($borrow)+ $store.storage_classes;
+                $do
+            }
+            "horizontalpodautoscalers" => {
+                let $table = $($borrow)+ $store.pod_autoscalers;
+                $do
+            }
+            "volumeattachments" => {
+                let $table = $($borrow)+ $store.volume_attachments;
+                $do
+            }
             _ => {
                 let $table = $($borrow)+ $store.stored[resources::index($resource).unwrap_or(FIRST_STORED)];
                 $do
@@ -71,6 +99,7 @@ macro_rules! with_table {
 }
 
 mod removing;
+mod stateful;
 pub mod tables;
 
 fn object<T>(resource: &'static Resource, row: &Arc<Row<T>>) -> ApiObject
@@ -347,7 +376,14 @@ impl World {
                 let meta = self.stamped(meta);
                 self.store.leases.insert(&mut self.store.versions, meta, body);
             }
-            "nodes" | "endpointslices" => {
+            "statefulsets"
+            | "persistentvolumeclaims"
+            | "persistentvolumes"
+            | "storageclasses"
+            | "horizontalpodautoscalers" => {
+                self.insert_stateful(resource, object)?;
+            }
+            "nodes" | "endpointslices" | "controllerrevisions" | "volumeattachments" => {
                 return Err(ApiError::Forbidden(format!(
                     "{} are made by the embedded cluster itself: change its profile instead",
                     resource.plural
@@ -519,7 +555,14 @@ impl World {
                     it.body = body;
                 });
             }
-            "endpointslices" | "events" => {
+            "statefulsets"
+            | "persistentvolumeclaims"
+            | "persistentvolumes"
+            | "storageclasses"
+            | "horizontalpodautoscalers" => {
+                self.update_stateful(resource, space, name, object)?;
+            }
+            "endpointslices" | "events" | "controllerrevisions" | "volumeattachments" => {
                 return Err(ApiError::Forbidden(format!(
                     "{} cannot be changed on the embedded cluster",
                     resource.plural
@@ -555,6 +598,10 @@ impl World {
         });
         self.node_changed(row);
         self.room_appeared();
+        if let Some(machine) = self.store.nodes.get(row).map(|node| node.body.machine) {
+            self.plan_evictions(machine);
+            self.node_volumes_changed(machine);
+        }
         Ok(())
     }
 }

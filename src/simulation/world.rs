@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
+use super::control::claims::Volumes;
 use super::control::garbage::Garbage;
 use super::control::node_lifecycle::NodeLifecycle;
+use super::control::pod_autoscaler::Scaling;
 use super::control::pod_gc::PodGc;
+use super::control::revisions::Workloads;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
 use super::event::Event;
@@ -52,6 +55,9 @@ pub struct World {
     pub(super) plans: u32,
     pub(super) pod_gc: PodGc,
     pub(super) garbage: Garbage,
+    pub(super) workloads: Workloads,
+    pub(super) volumes: Volumes,
+    pub(super) scaling: Scaling,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
@@ -99,6 +105,8 @@ pub(super) struct Chance {
     pub names: Stream,
     pub faults: Stream,
     pub garbage: Stream,
+    pub workloads: Stream,
+    pub storage: Stream,
 }
 
 impl World {
@@ -125,6 +133,9 @@ impl World {
             plans: 0,
             pod_gc: PodGc::default(),
             garbage: Garbage::default(),
+            workloads: Workloads::default(),
+            volumes: Volumes::default(),
+            scaling: Scaling::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             endpoints: Vec::new(),
@@ -137,6 +148,8 @@ impl World {
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
                 garbage: Stream::new(seed, "garbage"),
+                workloads: Stream::new(seed, "workloads"),
+                storage: Stream::new(seed, "storage"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -264,6 +277,10 @@ impl World {
             Event::Remove(pod) => self.remove_stopped(pod),
             Event::Deployment(row) => self.sync_deployment(row),
             Event::ReplicaSet(row) => self.sync_replica_set(row),
+            Event::StatefulSet(row) => self.sync_stateful_set(row),
+            Event::Autoscale(row) => self.autoscale(row),
+            Event::Scrape => self.scrape(),
+            Event::Storage(step) => self.storage_step(step),
             Event::DaemonSets => self.sync_daemon_sets(),
             Event::Schedule => self.schedule_next(),
             Event::Retry(pod) => self.retry_pod(pod),

@@ -121,6 +121,7 @@ impl World {
             format!("Node {} status is now: NodeNotReady", node.meta.name),
         );
         self.node_changed(row);
+        self.node_volumes_changed(node.body.machine);
         // `MarkPodsNotReady`: the pods' conditions, so that the EndpointSlices drop them.
         let pods: Vec<u32> = self
             .store
@@ -177,6 +178,7 @@ impl World {
             let (name, machine) = (node.meta.name.to_string(), node.body.machine);
             self.note(What::NodeReady { node: name });
             self.cancel_evictions(machine);
+            self.node_volumes_unused(machine);
         }
         self.node_changed(row);
         self.room_appeared();

@@ -11,6 +11,7 @@ use super::super::objects::template::PodTemplate;
 use super::super::scheduler::Leaving;
 use super::super::server::tables::Place;
 use super::super::world::{World, draw};
+use super::volume_binding::Present;
 use crate::model::history::What;
 use crate::model::time::Span;
 
@@ -67,6 +68,15 @@ impl World {
             self.owned.entry(owner).or_default().insert(row);
         }
         self.note(What::PodCreated { pod: name, app });
+        if let Some(it) = self
+            .store
+            .pods
+            .shared(row)
+            .filter(|it| it.body.template.needs.is_some())
+            .cloned()
+        {
+            self.count_claims(row, &it.meta, &it.body.template, Present::Yes);
+        }
         self.enqueue_pod(row);
         row
     }
@@ -120,6 +130,7 @@ impl World {
             pods.remove(&pod);
         }
         self.left(&row.meta, Place::new(PODS, pod));
+        self.volumes_left(pod, &row.meta, &row.body.template, row.body.node);
         self.moves += 1;
         self.scheduler.remove_pod(PodId(pod));
         self.scheduler.withdraw(PodId(pod));
@@ -152,6 +163,7 @@ impl World {
         };
         match row.meta.owner.as_ref() {
             Some(owner) if owner.kind == "ReplicaSet" => self.replica_set_changed(owner.row),
+            Some(owner) if owner.kind == "StatefulSet" => self.stateful_set_changed(owner.row),
             Some(owner) if owner.kind == "DaemonSet" => self.daemon_sets_changed(),
             _ => {}
         }

@@ -74,11 +74,23 @@ impl World {
         if row.body.node.is_some() || row.meta.deletion.is_some() || row.body.phase != Phase::Pending {
             return;
         }
-        let (namespace, template) = (&row.meta.namespace, &row.body.template);
+        let namespace = &row.meta.namespace;
+        let template = &match self.with_volumes(pod, &row.meta, &row.body.template) {
+            Ok(template) => template,
+            Err(why) => {
+                let all = self.store.nodes.len();
+                let message = format!(
+                    "0/{all} nodes are available: {why}. preemption: 0/{all} nodes are available: {all} Preemption is not \
+                     helpful for scheduling."
+                );
+                return self.did_not_fit(pod, &message);
+            }
+        };
         match self
             .scheduler
             .place(PodId(pod), namespace, template, &mut self.chance.scheduler)
         {
+            Ok(machine) if self.reserve(pod, machine) => {}
             Ok(machine) => self.bind(pod, machine),
             Err(why) => {
                 self.did_not_fit(pod, &why.message);
@@ -99,7 +111,7 @@ impl World {
         }
     }
 
-    fn bind(&mut self, pod: u32, machine: MachineId) {
+    pub(super) fn bind(&mut self, pod: u32, machine: MachineId) {
         self.moves += 1;
         self.pending.forget(pod);
         self.scheduler.withdraw(PodId(pod));
@@ -141,6 +153,7 @@ impl World {
             machine,
             started: None,
         });
+        self.attach_volumes(pod);
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Start(pod));
     }

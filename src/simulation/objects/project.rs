@@ -5,11 +5,14 @@
 pub mod date;
 pub mod metadata;
 
+mod autoscaling;
 mod node;
 mod other;
 mod pod;
 mod selector;
 mod service;
+mod stateful_set;
+mod storage;
 mod workload;
 
 use serde_json::{Map, Value};

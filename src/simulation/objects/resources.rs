@@ -37,7 +37,7 @@ const fn plain(resource: Resource) -> Resource {
 }
 
 /// All of them, in the order of the constants below.
-pub static RESOURCES: [Resource; 33] = [
+pub static RESOURCES: [Resource; 35] = [
     global(resource("", "v1", "namespaces", "Namespace")),
     global(resource("", "v1", "nodes", "Node")),
     resource("", "v1", "pods", "Pod"),
@@ -51,14 +51,14 @@ pub static RESOURCES: [Resource; 33] = [
     plain(resource("", "v1", "configmaps", "ConfigMap")),
     stored("", "v1", "secrets", "Secret"),
     stored("", "v1", "serviceaccounts", "ServiceAccount"),
-    stored("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
-    global(stored("", "v1", "persistentvolumes", "PersistentVolume")),
+    resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    global(resource("", "v1", "persistentvolumes", "PersistentVolume")),
     stored("", "v1", "resourcequotas", "ResourceQuota"),
     stored("", "v1", "limitranges", "LimitRange"),
-    stored("apps", "v1", "statefulsets", "StatefulSet"),
+    resource("apps", "v1", "statefulsets", "StatefulSet"),
     stored("batch", "v1", "jobs", "Job"),
     stored("batch", "v1", "cronjobs", "CronJob"),
-    stored(
+    resource(
         "autoscaling",
         "v2",
         "horizontalpodautoscalers",
@@ -78,9 +78,21 @@ pub static RESOURCES: [Resource; 33] = [
         "ClusterRoleBinding",
     )),
     global(stored("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")),
-    global(stored("storage.k8s.io", "v1", "storageclasses", "StorageClass")),
+    global(plain(resource(
+        "storage.k8s.io",
+        "v1",
+        "storageclasses",
+        "StorageClass",
+    ))),
     stored("", "v1", "endpoints", "Endpoints"),
     stored("", "v1", "replicationcontrollers", "ReplicationController"),
+    plain(resource("apps", "v1", "controllerrevisions", "ControllerRevision")),
+    global(resource(
+        "storage.k8s.io",
+        "v1",
+        "volumeattachments",
+        "VolumeAttachment",
+    )),
 ];
 
 /// Namespaces.
@@ -105,6 +117,22 @@ pub static EVENTS: &Resource = &RESOURCES[8];
 pub static LEASES: &Resource = &RESOURCES[9];
 /// ConfigMaps: the first of the resources kept as written.
 pub static CONFIG_MAPS: &Resource = &RESOURCES[10];
+/// Secrets.
+pub static SECRETS: &Resource = &RESOURCES[11];
+/// PersistentVolumeClaims.
+pub static CLAIMS: &Resource = &RESOURCES[13];
+/// PersistentVolumes.
+pub static VOLUMES: &Resource = &RESOURCES[14];
+/// StatefulSets.
+pub static STATEFUL_SETS: &Resource = &RESOURCES[17];
+/// HorizontalPodAutoscalers.
+pub static POD_AUTOSCALERS: &Resource = &RESOURCES[20];
+/// StorageClasses.
+pub static STORAGE_CLASSES: &Resource = &RESOURCES[30];
+/// ControllerRevisions.
+pub static CONTROLLER_REVISIONS: &Resource = &RESOURCES[33];
+/// VolumeAttachments.
+pub static VOLUME_ATTACHMENTS: &Resource = &RESOURCES[34];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use super::autoscaling::PodAutoscaler;
 use super::meta::Meta;
 use super::node::{Lease, Node};
 use super::pod::Pod;
 use super::resources::RESOURCES;
 use super::service::{EndpointSlice, Service};
+use super::stateful_set::{ControllerRevision, StatefulSet};
+use super::storage::{Claim, StorageClass, Volume, VolumeAttachment};
 use super::stored::{Event, Stored};
 use super::table::{Row, Table, Versions};
 use super::workload::{DaemonSet, Deployment, ReplicaSet};
@@ -40,6 +43,20 @@ pub struct Store {
     pub events: Table<Event>,
     /// Leases.
     pub leases: Table<Lease>,
+    /// StatefulSets.
+    pub stateful_sets: Table<StatefulSet>,
+    /// ControllerRevisions.
+    pub controller_revisions: Table<ControllerRevision>,
+    /// PersistentVolumeClaims.
+    pub claims: Table<Claim>,
+    /// PersistentVolumes.
+    pub volumes: Table<Volume>,
+    /// StorageClasses.
+    pub storage_classes: Table<StorageClass>,
+    /// HorizontalPodAutoscalers.
+    pub pod_autoscalers: Table<PodAutoscaler>,
+    /// VolumeAttachments.
+    pub volume_attachments: Table<VolumeAttachment>,
     /// The resources kept as written, by index into [`RESOURCES`] (empty tables for the others).
     pub stored: Vec<Table<Stored>>,
 }
@@ -58,6 +75,13 @@ impl Default for Store {
             slices: Table::default(),
             events: Table::default(),
             leases: Table::default(),
+            stateful_sets: Table::default(),
+            controller_revisions: Table::default(),
+            claims: Table::default(),
+            volumes: Table::default(),
+            storage_classes: Table::default(),
+            pod_autoscalers: Table::default(),
+            volume_attachments: Table::default(),
             stored: RESOURCES.iter().map(|_| Table::default()).collect(),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
+use super::needs::{self, Needs};
 use super::quantity::{self, Amount};
 use super::selector::{Requirement, Selector};
 use crate::model::time::Span;
@@ -49,6 +50,10 @@ pub struct PodTemplate {
     pub host_network: bool,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// What it needs of other objects; `None`: nothing.
+    pub needs: Option<Arc<Needs>>,
+    /// Where its volumes are: of each one of the terms must hold of the node.
+    pub volume_terms: Vec<Vec<Vec<Requirement>>>,
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
     /// FNV-32a; any stable hash of the content serves.)
     pub hash: u64,
@@ -194,6 +199,8 @@ impl PodTemplate {
             grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
             host_network: spec.host_network.unwrap_or(false),
             containers: Vec::new(),
+            needs: needs::of(spec),
+            volume_terms: Vec::new(),
             hash,
         };
         if spec.containers.is_empty() {

@@ -6,6 +6,7 @@ use super::node::Room;
 use super::query::Query;
 use super::reason::{Reason, Verdict};
 use super::topology::NOWHERE;
+use crate::simulation::objects::selector::Requirement;
 
 /// Domains in which anti-affinity leaves no place.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +87,20 @@ impl Scheduler {
         if !verdict.fits() {
             return verdict;
         }
+        if !query.template.volume_terms.is_empty() && !self.reaches_volumes(query, slot) {
+            return Verdict::unresolvable(Reason::VolumeNode);
+        }
         self.affinity(query, slot, bans)
+    }
+
+    /// plugins/volumebinding/binder.go `checkBoundClaims`.
+    fn reaches_volumes(&self, query: &Query<'_>, slot: u32) -> bool {
+        self.nodes.info(slot).is_some_and(|info| {
+            query.template.volume_terms.iter().all(|terms| {
+                let holds = |term: &Vec<Requirement>| term.iter().all(|it| it.matches(&info.labels));
+                terms.iter().any(holds)
+            })
+        })
     }
 
     /// plugins/interpodaffinity/filtering.go `Filter`.

@@ -22,6 +22,8 @@ pub enum Reason {
     Cpu,
     /// Memory. Source: the same.
     Memory,
+    /// A volume is elsewhere. Source: plugins/volumebinding/binder.go `ErrReasonNodeConflict`.
+    VolumeNode,
     /// Required pod affinity. Source: plugins/interpodaffinity/filtering.go `ErrReasonAffinityRulesNotMatch`.
     Affinity,
     /// Its own required pod anti-affinity. Source: the same, `ErrReasonAntiAffinityRulesNotMatch`.
@@ -39,7 +41,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Unschedulable,
         Self::NodeName,
         Self::Taint,
@@ -47,6 +49,7 @@ impl Reason {
         Self::TooManyPods,
         Self::Cpu,
         Self::Memory,
+        Self::VolumeNode,
         Self::Affinity,
         Self::AntiAffinity,
         Self::ExistingAntiAffinity,
@@ -67,6 +70,7 @@ impl Reason {
             Self::TooManyPods => "Too many pods",
             Self::Cpu => "Insufficient cpu",
             Self::Memory => "Insufficient memory",
+            Self::VolumeNode => "node(s) didn't match PersistentVolume's node affinity",
             Self::Affinity => "node(s) didn't match pod affinity rules",
             Self::AntiAffinity => "node(s) didn't match pod anti-affinity rules",
             Self::ExistingAntiAffinity => "node(s) didn't satisfy existing pods anti-affinity rules",

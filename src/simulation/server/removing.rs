@@ -60,8 +60,11 @@ impl World {
 
     /// Tells the controller of a kind that an object of it waits for its finalizers.
     fn deletion_began(&mut self, place: Place) {
-        if place.resource().plural == "namespaces" {
-            self.namespace_ends(place.row);
+        match place.resource().plural {
+            "namespaces" => self.namespace_ends(place.row),
+            "persistentvolumeclaims" => self.claim_changed(place.row),
+            "persistentvolumes" => self.volume_changed(place.row),
+            _ => {}
         }
     }
 
@@ -141,6 +144,33 @@ impl World {
             "daemonsets" => {
                 store.daemon_sets.remove(&mut store.versions, row);
                 self.owner_removed(meta.uid);
+            }
+            "statefulsets" => {
+                store.stateful_sets.remove(&mut store.versions, row);
+                self.owner_removed(meta.uid);
+            }
+            "controllerrevisions" => {
+                store.controller_revisions.remove(&mut store.versions, row);
+                self.revision_left(&meta, row);
+            }
+            "persistentvolumeclaims" => {
+                if let Some(gone) = store.claims.remove(&mut store.versions, row) {
+                    self.claim_left(&gone);
+                }
+            }
+            "persistentvolumes" => {
+                if let Some(gone) = store.volumes.remove(&mut store.versions, row) {
+                    self.volume_left(row, &gone.body);
+                }
+            }
+            "storageclasses" => {
+                store.storage_classes.remove(&mut store.versions, row);
+            }
+            "horizontalpodautoscalers" => {
+                store.pod_autoscalers.remove(&mut store.versions, row);
+            }
+            "volumeattachments" => {
+                store.volume_attachments.remove(&mut store.versions, row);
             }
             "services" => {
                 if let Some(gone) = store.services.remove(&mut store.versions, row) {
