@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::control::autoscaler::AutoscalerState;
 use super::control::claims::Volumes;
 use super::control::garbage::Garbage;
+use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_autoscaler::Scaling;
 use super::control::pod_gc::PodGc;
@@ -60,6 +61,7 @@ pub struct World {
     pub(super) scaling: Scaling,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
+    pub(super) balancers: Balancers,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
     pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
     pub(super) chance: Chance,
@@ -107,6 +109,7 @@ pub(super) struct Chance {
     pub garbage: Stream,
     pub workloads: Stream,
     pub storage: Stream,
+    pub balancers: Stream,
 }
 
 impl World {
@@ -138,6 +141,7 @@ impl World {
             scaling: Scaling::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
+            balancers: Balancers::default(),
             endpoints: Vec::new(),
             chance: Chance {
                 controllers: Stream::new(seed, "controllers"),
@@ -150,6 +154,7 @@ impl World {
                 garbage: Stream::new(seed, "garbage"),
                 workloads: Stream::new(seed, "workloads"),
                 storage: Stream::new(seed, "storage"),
+                balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -295,6 +300,10 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Provisioned(service) => self.provisioned(service),
+            Event::Targets(service) => self.sync_targets(service),
+            Event::HealthCheck(service, machine) => self.check_health(service, machine),
+            Event::Retarget(service) => self.retarget(service),
             Event::Orphans(uid) => self.collect_orphans(uid),
             Event::AwaitDependents(uid) => self.await_dependents(uid),
             Event::ReleaseDependents(uid) => self.release_dependents(uid),

@@ -69,7 +69,7 @@ impl World {
     pub(in crate::simulation) fn storage_step(&mut self, step: Step) {
         match step {
             Step::Claim(row) => self.sync_claim(row),
-            Step::Provisioned(row) => self.provisioned(row),
+            Step::Provisioned(row) => self.volume_made(row),
             Step::Volume(row) => self.sync_volume(row),
             Step::Attach(row) => self.sync_attachments(row),
             Step::Attached(row, machine) => self.attached(row, machine),
@@ -289,7 +289,7 @@ impl World {
     }
 
     /// A provisioner has made the volume of a claim, where its first pod will run.
-    fn provisioned(&mut self, row: u32) {
+    fn volume_made(&mut self, row: u32) {
         self.volumes.provisioning.remove(&row);
         let Some(claim) = self.store.claims.shared(row).cloned() else {
             return;

@@ -214,7 +214,7 @@ impl World {
         let gone = self
             .meta_at(place)
             .is_some_and(|meta| meta.finalizers.is_empty() && meta.deletion.is_some());
-        let running = place.resource().plural == "pods"
+        let running = place.resource().own_plural() == "pods"
             && self
                 .meta_at(place)
                 .and_then(|meta| meta.deletion)

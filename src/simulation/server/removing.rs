@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::model::time::Span;
-use crate::simulation::api::{ApiError, DeleteOptions, Propagation, Resource};
+use crate::simulation::api::{ApiError, DeleteOptions, Propagation, Served};
 use crate::simulation::control::garbage::{FOREGROUND, ORPHAN};
 use crate::simulation::objects::meta::Deletion;
 use crate::simulation::objects::resources::{self, FIRST_STORED};
@@ -14,7 +14,7 @@ use crate::simulation::server::tables::Place;
 use crate::simulation::world::World;
 
 impl World {
-    pub(super) fn remove(&mut self, resource: &'static Resource, namespace: &str, name: &str, options: &DeleteOptions) {
+    pub(super) fn remove(&mut self, resource: &Served, namespace: &str, name: &str, options: &DeleteOptions) {
         if let Some(place) = self.place(resource, namespace, name) {
             self.delete_object(place, options);
         }
@@ -33,11 +33,11 @@ impl World {
             _ => {}
         }
         // A namespace has a finalizer of its own in its specification: `kubernetes`.
-        let held = !finalizers.is_empty() || place.resource().plural == "namespaces";
+        let held = !finalizers.is_empty() || place.resource().own_plural() == "namespaces";
         if finalizers != meta.finalizers {
             self.change_meta(place, |meta| meta.finalizers = finalizers);
         }
-        if place.resource().plural == "pods" {
+        if place.resource().own_plural() == "pods" {
             self.delete_pod(place.row, "user", options.grace.map(Span::secs));
         } else if !held {
             self.drop_object(place);
@@ -60,7 +60,7 @@ impl World {
 
     /// Tells the controller of a kind that an object of it waits for its finalizers.
     fn deletion_began(&mut self, place: Place) {
-        match place.resource().plural {
+        match place.resource().own_plural() {
             "namespaces" => self.namespace_ends(place.row),
             "persistentvolumeclaims" => self.claim_changed(place.row),
             "persistentvolumes" => self.volume_changed(place.row),
@@ -75,7 +75,7 @@ impl World {
         if meta.deletion.is_none() || !meta.finalizers.is_empty() {
             return;
         }
-        match place.resource().plural {
+        match place.resource().own_plural() {
             // One that still runs goes when its kubelet has ended it.
             "pods" if meta.deletion.is_some_and(|deletion| deletion.grace > Span::ZERO) => {}
             "pods" => self.remove_pod(place.row),
@@ -104,7 +104,7 @@ impl World {
         }
         let resource = place.resource();
         Err(ApiError::Invalid {
-            kind: super::qualified(resource, resource.kind),
+            kind: super::tables::full_kind(resource),
             name: meta.name.to_string(),
             causes: vec![(
                 "metadata.finalizers".to_owned(),
@@ -124,7 +124,7 @@ impl World {
         };
         let row = place.row;
         let store = &mut self.store;
-        match place.resource().plural {
+        match place.resource().own_plural() {
             "pods" => return self.remove_pod(row),
             "nodes" => self.delete_node(row, "user"),
             "deployments" => {
@@ -180,6 +180,7 @@ impl World {
                     let id = gone.body.id;
                     // The name means nothing any more; a new Service of the name gets a new number.
                     self.fabric.services[id.0 as usize].1 = "".into();
+                    self.unbalance(id);
                     self.propagate(id, Arc::from([]));
                 }
             }

@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::take_meta;
-use crate::simulation::api::{ApiError, Resource};
+use crate::simulation::api::{ApiError, Served};
 use crate::simulation::objects::{parse, unmodelled};
 use crate::simulation::world::World;
 
 impl World {
-    pub(super) fn insert_stateful(&mut self, resource: &'static Resource, object: &Value) -> Result<(), ApiError> {
-        match resource.plural {
+    pub(super) fn insert_stateful(&mut self, resource: &Served, object: &Value) -> Result<(), ApiError> {
+        match resource.own_plural() {
             "statefulsets" => {
                 let (meta, body) = parse::stateful_set(object)?;
                 let meta = self.stamped(meta);
@@ -43,13 +43,13 @@ impl World {
 
     pub(super) fn update_stateful(
         &mut self,
-        resource: &'static Resource,
+        resource: &Served,
         space: &str,
         name: &str,
         object: &Value,
     ) -> Result<(), ApiError> {
         let store = &mut self.store;
-        match resource.plural {
+        match resource.own_plural() {
             "statefulsets" => {
                 let (meta, mut body) = parse::stateful_set(object)?;
                 let Some(row) = store.stateful_sets.find(space, name) else {
@@ -62,7 +62,7 @@ impl World {
                 let same = old.body.spec == body.spec;
                 body.status = old.body.status.clone();
                 self.not_modelled
-                    .extend(unmodelled::unmodelled(resource.kind, name, object));
+                    .extend(unmodelled::unmodelled(&resource.kind, name, object));
                 store.stateful_sets.update(&mut store.versions, row, |it| {
                     take_meta(&mut it.meta, &meta);
                     it.body = body;

@@ -1,6 +1,6 @@
 //! What all tables have in common: metadata by resource and row.
 
-use crate::simulation::api::Resource;
+use crate::simulation::api::{Resource, Served};
 use crate::simulation::objects::meta::{Meta, Reference, uid_number};
 use crate::simulation::objects::resources::{self, FIRST_STORED, RESOURCES};
 use crate::simulation::world::World;
@@ -17,26 +17,30 @@ pub struct Place {
 impl Place {
     /// The place of a row.
     #[must_use]
-    pub fn new(resource: &'static Resource, row: u32) -> Self {
+    pub fn new(resource: &Served, row: u32) -> Self {
         let resource = resources::index(resource).unwrap_or(FIRST_STORED) as u16;
         Self { resource, row }
     }
 
     /// Its resource.
     #[must_use]
-    pub fn resource(self) -> &'static Resource {
+    pub fn resource(self) -> &'static Served {
         &RESOURCES[usize::from(self.resource)]
+    }
+}
+
+/// `Deployment.apps`: a kind as error messages write it.
+pub(super) fn full_kind(resource: &Resource) -> String {
+    if resource.group.is_empty() {
+        resource.kind.to_string()
+    } else {
+        format!("{}.{}", resource.kind, resource.group)
     }
 }
 
 impl World {
     /// The place of an object.
-    pub(in crate::simulation) fn place(
-        &self,
-        resource: &'static Resource,
-        namespace: &str,
-        name: &str,
-    ) -> Option<Place> {
+    pub(in crate::simulation) fn place(&self, resource: &Served, namespace: &str, name: &str) -> Option<Place> {
         let space = if resource.namespaced { namespace } else { "" };
         let row = with_table!(self.store, resource, table => table.find(space, name))?;
         Some(Place::new(resource, row))
@@ -57,7 +61,7 @@ impl World {
     }
 
     /// The rows of a resource in a namespace, by name.
-    pub(in crate::simulation) fn rows_in(&self, resource: &'static Resource, namespace: &str) -> Vec<u32> {
+    pub(in crate::simulation) fn rows_in(&self, resource: &Served, namespace: &str) -> Vec<u32> {
         with_table!(self.store, resource, table => table.by_name(Some(namespace)).map(|(row, _)| row).collect())
     }
 

@@ -139,6 +139,11 @@ const POD_AUTOSCALER: &[&str] = &[
 const SERVICE: &[&str] = &[
     "clusterIP",
     "clusterIPs",
+    "externalTrafficPolicy",
+    "internalTrafficPolicy",
+    "sessionAffinity",
+    "sessionAffinityConfig",
+    "trafficDistribution",
     "ports[].name",
     "ports[].nodePort",
     "ports[].port",
