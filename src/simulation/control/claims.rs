@@ -409,7 +409,7 @@ impl World {
         let volume = claim.body.volume.as_deref().filter(|_| bound);
         if let Some(row) = volume.and_then(|name| self.store.volumes.find("", name)) {
             self.store.volumes.update(&mut self.store.versions, row, |row| {
-                row.body.phase = VolumePhase::Released
+                row.body.phase = VolumePhase::Released;
             });
             self.volume_changed(row);
         }

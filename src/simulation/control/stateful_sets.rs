@@ -27,8 +27,8 @@ struct Look {
     replicas: Vec<Option<u32>>,
     /// Pods whose ordinal is no longer wanted, the highest first.
     condemned: Vec<u32>,
-    /// The first pod that is not available, missing ones included; `Some(None)`: one that is missing.
-    first_unavailable: Option<Option<u32>>,
+    /// The first pod that is not available; `None`: there is none, or it has yet to be made.
+    first_unavailable: Option<u32>,
     ordered: bool,
 }
 
@@ -82,7 +82,7 @@ impl World {
         Look {
             replicas,
             condemned,
-            first_unavailable,
+            first_unavailable: first_unavailable.flatten(),
             ordered: set.body.management == Management::OrderedReady,
         }
     }
@@ -124,7 +124,7 @@ impl World {
                 }
                 continue;
             }
-            if look.ordered && !self.is_available(set, pod) && look.first_unavailable != Some(Some(pod)) {
+            if look.ordered && !self.is_available(set, pod) && look.first_unavailable != Some(pod) {
                 return;
             }
             self.condemn(set, pod);
