@@ -19,6 +19,7 @@ pub mod revisions;
 pub mod routing;
 pub mod scaling_group;
 pub mod scheduling;
+pub mod selecting;
 pub mod stateful_sets;
 pub mod taint_eviction;
 pub mod volume_binding;

@@ -1,6 +1,6 @@
 //! Machines: their life from boot to silence, and the nodes that they register.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::fabric::{MachineId, Power};
 use super::objects::meta::Meta;
 use super::objects::node::{Lease, Node, Readiness};
 use super::objects::pod::NOT_READY;
-use super::objects::quantity::Amount;
+use super::objects::quantity::{self, Amount};
 use super::objects::template::{Effect, Taint};
 use super::scheduler::NodeInfo;
 use super::world::{World, draw};
@@ -98,7 +98,6 @@ impl World {
             .position(|zone| **zone == *self.machines[id.0 as usize].zone);
         self.fabric.zones.push(zone.map_or(u32::MAX, |index| index as u32));
         self.fabric.machines.push(Power::Booting);
-        self.fabric.inside.push(Vec::new());
         self.after(boot, Event::Booted(id));
         id
     }
@@ -127,6 +126,7 @@ impl World {
             unschedulable: row.body.unschedulable,
             allocatable: row.body.allocatable,
             pods: row.body.pods,
+            scalars: row.body.scalars.clone(),
         })
     }
 
@@ -151,7 +151,14 @@ impl World {
             unschedulable: false,
             allocatable: self.allocatable(),
             pods: nodes.pods,
+            scalars: self.scalars(),
         }
+    }
+
+    /// What nodes have besides CPU and memory, by name.
+    fn scalars(&self) -> Arc<BTreeMap<Arc<str>, u64>> {
+        let read = |(name, amount): (&String, &String)| Some((name.as_str().into(), quantity::units(amount).ok()?));
+        Arc::new(self.profile.nodes.resources.iter().filter_map(read).collect())
     }
 
     fn allocatable(&self) -> Amount {
@@ -202,6 +209,7 @@ impl World {
             taints,
             allocatable: self.allocatable(),
             pods: self.profile.nodes.pods,
+            scalars: self.scalars(),
             ready: if wait == Span::ZERO {
                 Readiness::True
             } else {
@@ -235,7 +243,7 @@ impl World {
         if let Some(info) = self.node_info(id) {
             self.scheduler.add_node(info);
         }
-        self.adopt_proxy(id);
+        self.fabric.proxies.start(id, self.now);
         self.targets_changed();
         self.daemon_sets_changed();
         self.room_appeared();
@@ -348,11 +356,10 @@ impl World {
     }
 
     fn victims(&self, ids: &[MachineId]) -> Vec<Victim> {
-        let mut all: Vec<Victim> = self
-            .store
-            .pods
+        let mut all: Vec<Victim> = ids
             .iter()
-            .filter(|(_, row)| row.body.node.is_some_and(|node| ids.contains(&node)) && !row.body.is_finished())
+            .flat_map(|&id| self.store.pods.on(id))
+            .filter(|(_, row)| !row.body.is_finished())
             .map(|(_, row)| Victim {
                 pod: row.meta.name.to_string(),
                 app: row.body.app.to_string(),

@@ -3,15 +3,16 @@
 //! Source: pkg/scheduler/framework/plugins/volumebinding/{volume_binding.go (`PreFilter`, `Reserve`, `PreBind`), binder.go
 //! (`FindPodVolumes`)}, plugins/volumerestrictions/volume_restrictions.go (`ErrReasonReadWriteOncePodConflict`).
 
-use std::sync::Arc;
 
 use super::super::event::Event;
 use super::super::fabric::{MachineId, PodId};
 use super::super::objects::meta::Meta;
+use super::super::objects::pod::Pod;
 use super::super::objects::selector::Requirement;
-use super::super::objects::storage::{Binding, ClaimPhase};
+use super::super::objects::storage::{Binding, Claim, ClaimPhase};
+use super::super::objects::table::Row;
 use super::super::objects::template::PodTemplate;
-use super::super::scheduler::PodInfo;
+use super::super::scheduler::{NodeTerms, PodInfo};
 use super::super::world::World;
 use super::claims::Step;
 
@@ -84,17 +85,13 @@ impl World {
         }
     }
 
-    /// The pod's template with what its claims say of its node, or why it can have none yet.
-    pub(super) fn with_volumes(
-        &self,
-        pod: u32,
-        meta: &Meta,
-        template: &Arc<PodTemplate>,
-    ) -> Result<Arc<PodTemplate>, String> {
-        let Some(needs) = template.needs.as_ref().filter(|needs| !needs.claims.is_empty()) else {
-            return Ok(template.clone());
+    /// Where a pod's claims let it run, or why it can have no node yet.
+    pub(super) fn places_of_volumes(&self, pod: &Row<Pod>) -> Result<Vec<NodeTerms>, String> {
+        let Some(needs) = &pod.body.template.needs else {
+            return Ok(Vec::new());
         };
-        let mut terms: Vec<Vec<Vec<Requirement>>> = Vec::new();
+        let meta = &pod.meta;
+        let mut terms: Vec<NodeTerms> = Vec::new();
         for it in &needs.claims {
             let claim = self.store.claims.find(&meta.namespace, &it.claim);
             let Some(claim) = claim.and_then(|row| self.store.claims.get(row)) else {
@@ -103,7 +100,7 @@ impl World {
             if claim.meta.deletion.is_some() {
                 return Err(format!("persistentvolumeclaim \"{}\" is being deleted", it.claim));
             }
-            if claim.body.modes.one_pod() && self.taken_by_another(pod, &claim.meta) {
+            if claim.body.modes.one_pod() && self.taken_by_another(meta.uid, &claim.meta) {
                 return Err(
                     "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod access mode already in-use by another \
                      pod"
@@ -143,20 +140,11 @@ impl World {
                 },
             }
         }
-        if terms.is_empty() {
-            return Ok(template.clone());
-        }
-        Ok(Arc::new(PodTemplate {
-            volume_terms: terms,
-            ..PodTemplate::clone(template)
-        }))
+        Ok(terms)
     }
 
     /// Where free volumes that suit a claim are.
-    fn free_places(
-        &self,
-        claim: &super::super::objects::table::Row<super::super::objects::storage::Claim>,
-    ) -> Result<Vec<Vec<Requirement>>, String> {
+    fn free_places(&self, claim: &Row<Claim>) -> Result<Vec<Vec<Requirement>>, String> {
         let nodes = self.store.nodes.iter();
         let names: Vec<String> = nodes
             .filter(|(_, node)| self.best_volume(claim, false, Some(node.body.machine)).is_some())
@@ -171,13 +159,11 @@ impl World {
         Ok(vec![vec![Requirement::new("kubernetes.io/hostname", "In", &names)?]])
     }
 
-    fn taken_by_another(&self, pod: u32, claim: &Meta) -> bool {
+    fn taken_by_another(&self, pod: u64, claim: &Meta) -> bool {
         self.users_of(claim).any(|other| {
-            other != pod
-                && self
-                    .store
-                    .pod(other)
-                    .is_some_and(|row| row.body.node.is_some() && !row.body.is_finished())
+            self.store
+                .pod(other)
+                .is_some_and(|row| row.meta.uid != pod && row.body.node.is_some() && !row.body.is_finished())
         })
     }
 

@@ -19,6 +19,7 @@ mod names;
 mod other;
 mod pod;
 mod service;
+mod spread;
 mod stateful_set;
 mod storage;
 mod update;
