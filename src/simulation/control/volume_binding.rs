@@ -3,7 +3,6 @@
 //! Source: pkg/scheduler/framework/plugins/volumebinding/{volume_binding.go (`PreFilter`, `Reserve`, `PreBind`), binder.go
 //! (`FindPodVolumes`)}, plugins/volumerestrictions/volume_restrictions.go (`ErrReasonReadWriteOncePodConflict`).
 
-
 use super::super::event::Event;
 use super::super::fabric::{MachineId, PodId};
 use super::super::objects::meta::Meta;
