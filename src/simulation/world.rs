@@ -15,6 +15,7 @@ use super::control::selecting::Selecting;
 use super::control::taint_eviction::TaintManager;
 use super::event::Event;
 use super::fabric::Fabric;
+use super::faults::Faults;
 use super::kubelet::Runtime;
 use super::machine::Machine;
 use super::network::{Effect, Network};
@@ -58,6 +59,7 @@ pub struct World {
     pub(super) lifecycle: NodeLifecycle,
     pub(super) taint_manager: TaintManager,
     pub(super) pod_gc: PodGc,
+    pub(super) faults: Faults,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     pub(super) balancers: Balancers,
@@ -89,6 +91,7 @@ pub(super) struct Dirty {
     pub deployments: BTreeSet<u32>,
     pub replica_sets: BTreeSet<u32>,
     pub services: BTreeSet<u32>,
+    pub budgets: BTreeSet<u32>,
     pub daemon_sets: bool,
     pub schedule: bool,
 }
@@ -103,6 +106,7 @@ pub(super) struct Chance {
     pub cloud: Stream,
     pub names: Stream,
     pub faults: Stream,
+    pub disruption: Stream,
     pub balancers: Stream,
 }
 
@@ -132,6 +136,7 @@ impl World {
             lifecycle: NodeLifecycle::default(),
             taint_manager: TaintManager::default(),
             pod_gc: PodGc::default(),
+            faults: Faults::new(seed),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             balancers: Balancers::default(),
@@ -143,6 +148,7 @@ impl World {
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
+                disruption: Stream::new(seed, "disruption"),
                 balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
@@ -265,13 +271,27 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
+        if self.park(event) {
+            return;
+        }
         match event {
             Event::Booted(machine) => self.booted(machine),
             Event::NodeUp(machine) => self.node_up(machine),
             Event::Heartbeat(machine) => self.heartbeat(machine),
             Event::Signalled(machine) => self.signalled(machine),
             Event::PowerOff(machine) => self.power_off(machine),
-            Event::Start(pod) => self.start_pod(pod),
+            Event::ShutDown(machine) => self.shuts_down(machine),
+            Event::PoweredOn(machine) => self.powered_on(machine),
+            Event::RestartPods(machine) => self.restart_pods(machine),
+            Event::KubeletBack(machine) => self.kubelet_back(machine),
+            Event::PodsPosted(machine) => self.pods_posted(machine),
+            Event::InstanceCheck(machine) => self.check_instance(machine),
+            Event::Strike(scope, next) => self.strike(scope, next),
+            Event::Return(scope, machine) => self.return_machine(scope, machine),
+            Event::Cordon(scope, machine) => self.cordon(scope, machine),
+            Event::Drain(scope, machine) => self.drain(scope, machine),
+            Event::Interrupted(scope, machine) => self.interrupted(scope, machine),
+            Event::Start(pod) => self.start_bound(pod),
             Event::Running(pod, incarnation) => self.running(pod, incarnation),
             Event::Listen(pod, incarnation) => self.listen(pod, incarnation),
             Event::ReportRunning(pod, incarnation) => self.report_running(pod, incarnation),
@@ -286,6 +306,7 @@ impl World {
             Event::Schedule => self.schedule_next(),
             Event::Retry(pod) => self.retry_pod(pod),
             Event::Endpoints(row) => self.sync_endpoints(row),
+            Event::Budget(row) => self.sync_budget(row),
             Event::NodeMonitor => self.monitor_nodes(),
             Event::NoSchedule(node) => self.keep_pods_away(node),
             Event::TaintNext(zone) => self.taint_next(zone),
