@@ -3,7 +3,8 @@
 //! Codes, reasons and wording are those of Kubernetes: `k8s.io/apimachinery/pkg/api/errors/errors.go`, and where a
 //! variant names another file, that one.
 
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::response::{self, Answer};
@@ -25,17 +26,36 @@ pub(super) enum Refusal {
     /// The body's format is not read (`endpoints/handlers/negotiation/errors.go`).
     #[error("the body of the request was in an unknown format - accepted media types include: {0}")]
     MediaType(&'static str),
-    /// A kind of patch that this cluster does not do.
-    #[error("{kind} is not supported by the embedded cluster - accepted media types include: {accepted}")]
-    Patch {
-        /// Its media type.
-        kind: String,
-        /// Those that are.
-        accepted: &'static str,
-    },
     /// The body is too long.
     #[error("Request entity too large: limit is {0}")]
     TooLong(usize),
+    /// A JSON patch has too many operations (`endpoints/handlers/patch.go`).
+    #[error("Request entity too large: The allowed maximum operations in a JSON patch is {most}, got {given}")]
+    TooManyOperations {
+        /// How many there may be.
+        most: usize,
+        /// How many there are.
+        given: usize,
+    },
+    /// A patch that does not apply (`endpoints/handlers/patch.go`).
+    #[error("the server rejected our request due to an error in our request ({0})")]
+    Unprocessable(String),
+    /// Others own what an applied object would change (`pkg/util/managedfields/internal/conflict.go`).
+    #[error("{}", conflict_words(.0))]
+    ApplyConflict(Vec<(String, String)>),
+    /// What is wrong is on the server's side of the words (`endpoints/handlers/responsewriters/status.go`).
+    #[error("{0}")]
+    Plain(String),
+    /// An object of such a kind cannot be made at the moment (eviction: a budget is used up).
+    #[error("{message}")]
+    TooManyRequests {
+        /// What stands against it.
+        message: String,
+        /// The cause: its type and message.
+        cause: (&'static str, String),
+        /// When to ask again.
+        retry_after: u64,
+    },
     /// The request makes no sense.
     #[error("{0}")]
     BadRequest(String),
@@ -104,8 +124,8 @@ impl Refusal {
             Self::Unserved | Self::Store(ApiError::NotFound { .. }) => (404, "NotFound"),
             Self::Method => (405, "MethodNotAllowed"),
             Self::NotAcceptable(_) => (406, "NotAcceptable"),
-            Self::MediaType(_) | Self::Patch { .. } => (415, "UnsupportedMediaType"),
-            Self::TooLong(_) => (413, "RequestEntityTooLarge"),
+            Self::MediaType(_) => (415, "UnsupportedMediaType"),
+            Self::TooLong(_) | Self::TooManyOperations { .. } => (413, "RequestEntityTooLarge"),
             Self::BadRequest(_) | Self::Store(ApiError::BadRequest(_)) => (400, "BadRequest"),
             Self::WatchExpired { .. } | Self::ListExpired | Self::ContinueExpired { .. } => (410, "Expired"),
             Self::FutureVersion { .. } => (504, "Timeout"),
@@ -113,7 +133,10 @@ impl Refusal {
             Self::Store(ApiError::Conflict { .. }) => (409, "Conflict"),
             Self::Store(ApiError::Invalid { .. }) => (422, "Invalid"),
             Self::Store(ApiError::Forbidden(_)) => (403, "Forbidden"),
-            Self::VersionOnCreate => (500, ""),
+            Self::Unprocessable(_) => (422, "Invalid"),
+            Self::ApplyConflict(_) => (409, "Conflict"),
+            Self::TooManyRequests { .. } => (429, "TooManyRequests"),
+            Self::VersionOnCreate | Self::Plain(_) => (500, ""),
             Self::Driver(_) => (500, "InternalError"),
         }
     }
@@ -138,11 +161,25 @@ impl Refusal {
                 "retryAfterSeconds": 1,
             })),
             Self::Driver(error) => Some(json!({"causes": [{"message": error.to_string()}]})),
-            Self::Unserved | Self::Method => Some(json!({})),
+            Self::ApplyConflict(conflicts) => {
+                let cause = |(manager, field): &(String, String)| {
+                    json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field})
+                };
+                Some(json!({"causes": conflicts.iter().map(cause).collect::<Vec<_>>()}))
+            }
+            Self::TooManyRequests { cause: (reason, message), retry_after, .. } => {
+                let mut details = json!({"causes": [{"reason": reason, "message": message}]});
+                if *retry_after > 0 {
+                    details["retryAfterSeconds"] = json!(retry_after);
+                }
+                Some(details)
+            }
+            Self::Unserved | Self::Method | Self::Unprocessable(_) => Some(json!({})),
             Self::NotAcceptable(_)
             | Self::MediaType(_)
-            | Self::Patch { .. }
             | Self::TooLong(_)
+            | Self::TooManyOperations { .. }
+            | Self::Plain(_)
             | Self::BadRequest(_)
             | Self::WatchExpired { .. }
             | Self::ListExpired
@@ -178,8 +215,31 @@ impl Refusal {
     /// The answer that says it.
     pub(super) fn response(&self) -> Answer {
         let code = StatusCode::from_u16(self.code().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        response::json(code, &self.status())
+        let mut answer = response::json(code, &self.status());
+        if let Self::TooManyRequests { retry_after, .. } = self
+            && *retry_after > 0
+        {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+        }
+        answer
     }
+}
+
+/// All conflicts, by manager.
+fn conflict_words(conflicts: &[(String, String)]) -> String {
+    if let [(manager, path)] = conflicts {
+        return format!("Apply failed with 1 conflict: conflict with {manager}: {path}");
+    }
+    let mut managers: Vec<&str> = conflicts.iter().map(|(manager, _)| manager.as_str()).collect();
+    managers.sort_unstable();
+    managers.dedup();
+    let mut lines = Vec::new();
+    for manager in managers {
+        lines.push(format!("conflicts with {manager}:"));
+        let paths = conflicts.iter().filter(|(other, _)| other == manager);
+        lines.extend(paths.map(|(_, path)| format!("- {path}")));
+    }
+    format!("Apply failed with {} conflicts: {}", conflicts.len(), lines.join("\n"))
 }
 
 /// Details that name a thing; `qualified` is a plural name or a kind with its group, as in `deployments.apps`.
