@@ -5,6 +5,7 @@
 mod fidelity {
     mod autoscaler;
     mod base;
+    mod budgets;
     mod delete;
     mod ha;
     mod kill;

@@ -49,6 +49,8 @@ pub enum Event {
     Endpoints(u32),
     /// A kube-proxy (of a machine, or the one outside) takes over the newest endpoints of a service.
     Proxy(Option<MachineId>, ServiceId),
+    /// The disruption controller looks at a PodDisruptionBudget.
+    Budget(u32),
     /// The node lifecycle controller looks at all nodes.
     NodeMonitor,
     /// The node lifecycle controller keeps new pods away from a lost node.

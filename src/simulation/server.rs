@@ -1,5 +1,6 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
+mod evicting;
 mod removing;
 
 use std::net::Ipv4Addr;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource, Served};
 use super::fabric::ServiceId;
+use super::objects::budget::Budget;
 use super::objects::meta::Meta;
 use super::objects::resources::{self, FIRST_STORED, RESOURCES};
 use super::objects::service::EndpointSlice;
@@ -47,6 +49,10 @@ macro_rules! with_table {
             }
             "daemonsets" => {
                 let $table = &$store.daemon_sets;
+                $do
+            }
+            "poddisruptionbudgets" => {
+                let $table = &$store.budgets;
                 $do
             }
             "endpointslices" => {
@@ -247,6 +253,10 @@ impl ApiStore for World {
         }
     }
 
+    fn evict(&mut self, namespace: &str, pod: &str, options: &DeleteOptions, dry_run: bool) -> Result<(), ApiError> {
+        self.evict_pod(namespace, pod, options, dry_run)
+    }
+
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>> {
         let row = self.store.pods.find(namespace, pod)?;
         Some(
@@ -295,6 +305,12 @@ impl World {
                 let meta = self.stamped(meta);
                 self.store.daemon_sets.insert(&mut self.store.versions, meta, body);
                 self.daemon_sets_changed();
+            }
+            "poddisruptionbudgets" => {
+                let (meta, body) = parse::budget(object)?;
+                let meta = self.stamped(meta);
+                let row = self.store.budgets.insert(&mut self.store.versions, meta, body);
+                self.budget_changed(row);
             }
             "services" => self.insert_service(object)?,
             "events" => {
@@ -459,6 +475,19 @@ impl World {
                     it.body.spec = keep_addresses(&it.body.spec, &body.spec);
                 });
                 self.service_changed(row);
+            }
+            "poddisruptionbudgets" => {
+                let (meta, body) = parse::budget(object)?;
+                let Some(row) = self.store.budgets.find(space, name) else {
+                    return Ok(());
+                };
+                self.store.budgets.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    it.meta.generation += u64::from(it.body.spec != body.spec);
+                    let status = std::mem::take(&mut it.body.status);
+                    it.body = Budget { status, ..body };
+                });
+                self.budget_changed(row);
             }
             "nodes" => self.update_node(name, object)?,
             "namespaces" => {

@@ -82,6 +82,7 @@ pub(super) struct Dirty {
     pub deployments: BTreeSet<u32>,
     pub replica_sets: BTreeSet<u32>,
     pub services: BTreeSet<u32>,
+    pub budgets: BTreeSet<u32>,
     pub daemon_sets: bool,
     pub schedule: bool,
 }
@@ -96,6 +97,7 @@ pub(super) struct Chance {
     pub cloud: Stream,
     pub names: Stream,
     pub faults: Stream,
+    pub disruption: Stream,
 }
 
 impl World {
@@ -132,6 +134,7 @@ impl World {
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
+                disruption: Stream::new(seed, "disruption"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -264,10 +267,11 @@ impl World {
             Event::Retry(pod) => self.retry_pod(pod),
             Event::Endpoints(row) => self.sync_endpoints(row),
             Event::Proxy(machine, service) => self.sync_proxy(machine, service),
+            Event::Budget(row) => self.sync_budget(row),
             Event::NodeMonitor => self.monitor_nodes(),
             Event::NoSchedule(node) => self.keep_pods_away(node),
             Event::TaintNext(zone) => self.taint_next(zone),
-            Event::Evict(pod, plan) => self.evict(pod, plan),
+            Event::Evict(pod, plan) => self.evict_tainted(pod, plan),
             Event::PodGc => self.collect_pods(),
             Event::CloudNodes => self.cloud_nodes(),
             Event::Replace => self.replace_instance(),

@@ -61,6 +61,9 @@ impl World {
             self.owned.entry(owner).or_default().insert(row);
         }
         self.note(What::PodCreated { pod: name, app });
+        if let Some(row) = self.store.pods.shared(row).cloned() {
+            self.guarded_changed(&row.meta.namespace, &row.meta.labels);
+        }
         self.enqueue_pod(row);
         row
     }
@@ -136,5 +139,6 @@ impl World {
             _ => {}
         }
         self.selected_by(&row.meta.namespace, &row.meta.labels);
+        self.guarded_changed(&row.meta.namespace, &row.meta.labels);
     }
 }

@@ -41,7 +41,7 @@ impl World {
             .retain(|&pod, _| store.pod(pod).is_some_and(|pod| pod.body.node != Some(machine)));
     }
 
-    pub(in crate::simulation) fn evict(&mut self, pod: u32, plan: u32) {
+    pub(in crate::simulation) fn evict_tainted(&mut self, pod: u32, plan: u32) {
         if self.evictions.get(&pod) != Some(&plan) {
             return;
         }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::meta::Meta;
 use crate::simulation::api::{ApiError, Resource};
 
+mod budget;
 mod causes;
 mod defaults;
 mod metadata;
@@ -21,6 +22,7 @@ mod service;
 mod update;
 mod workload;
 
+pub use budget::budget;
 pub use other::{endpoint_slice, event, lease, namespace, node, stored};
 pub use pod::{pod, set_priority};
 pub use service::{NODE_PORTS, service};

@@ -64,7 +64,7 @@ static BUILT_IN: [Resource; COUNT] = [
         "horizontalpodautoscalers",
         "HorizontalPodAutoscaler",
     ),
-    stored("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
     stored("networking.k8s.io", "v1", "ingresses", "Ingress"),
     global(stored("networking.k8s.io", "v1", "ingressclasses", "IngressClass")),
     stored("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
@@ -105,6 +105,8 @@ pub static EVENTS: &Served = &RESOURCES[8];
 pub static LEASES: &Served = &RESOURCES[9];
 /// ConfigMaps: the first of the resources kept as written.
 pub static CONFIG_MAPS: &Served = &RESOURCES[10];
+/// PodDisruptionBudgets.
+pub static DISRUPTION_BUDGETS: &Served = &RESOURCES[21];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

@@ -46,16 +46,6 @@ pub(super) enum Refusal {
     /// What is wrong is on the server's side of the words (`endpoints/handlers/responsewriters/status.go`).
     #[error("{0}")]
     Plain(String),
-    /// An object of such a kind cannot be made at the moment (eviction: a budget is used up).
-    #[error("{message}")]
-    TooManyRequests {
-        /// What stands against it.
-        message: String,
-        /// The cause: its type and message.
-        cause: (&'static str, String),
-        /// When to ask again.
-        retry_after: u64,
-    },
     /// The request makes no sense.
     #[error("{0}")]
     BadRequest(String),
@@ -135,8 +125,8 @@ impl Refusal {
             Self::Store(ApiError::Forbidden(_)) => (403, "Forbidden"),
             Self::Unprocessable(_) => (422, "Invalid"),
             Self::ApplyConflict(_) => (409, "Conflict"),
-            Self::TooManyRequests { .. } => (429, "TooManyRequests"),
-            Self::VersionOnCreate | Self::Plain(_) => (500, ""),
+            Self::Store(ApiError::TooManyRequests { .. }) => (429, "TooManyRequests"),
+            Self::VersionOnCreate | Self::Plain(_) | Self::Store(ApiError::Internal(_)) => (500, ""),
             Self::Driver(_) => (500, "InternalError"),
         }
     }
@@ -160,19 +150,19 @@ impl Refusal {
                 "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
                 "retryAfterSeconds": 1,
             })),
+            Self::Store(ApiError::TooManyRequests { retry_after, cause, .. }) => {
+                let mut details = json!({"causes": [{"reason": "DisruptionBudget", "message": cause}]});
+                if *retry_after > 0 {
+                    details["retryAfterSeconds"] = json!(retry_after);
+                }
+                Some(details)
+            }
             Self::Driver(error) => Some(json!({"causes": [{"message": error.to_string()}]})),
             Self::ApplyConflict(conflicts) => {
                 let cause = |(manager, field): &(String, String)| {
                     json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field})
                 };
                 Some(json!({"causes": conflicts.iter().map(cause).collect::<Vec<_>>()}))
-            }
-            Self::TooManyRequests { cause: (reason, message), retry_after, .. } => {
-                let mut details = json!({"causes": [{"reason": reason, "message": message}]});
-                if *retry_after > 0 {
-                    details["retryAfterSeconds"] = json!(retry_after);
-                }
-                Some(details)
             }
             Self::Unserved | Self::Method | Self::Unprocessable(_) => Some(json!({})),
             Self::NotAcceptable(_)
@@ -185,7 +175,7 @@ impl Refusal {
             | Self::ListExpired
             | Self::ContinueExpired { .. }
             | Self::VersionOnCreate
-            | Self::Store(ApiError::BadRequest(_) | ApiError::Forbidden(_)) => None,
+            | Self::Store(ApiError::BadRequest(_) | ApiError::Forbidden(_) | ApiError::Internal(_)) => None,
         }
     }
 
@@ -215,11 +205,11 @@ impl Refusal {
     /// The answer that says it.
     pub(super) fn response(&self) -> Answer {
         let code = StatusCode::from_u16(self.code().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut answer = response::json(code, &self.status());
-        if let Self::TooManyRequests { retry_after, .. } = self
-            && *retry_after > 0
-        {
-            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+        let status = self.status();
+        let mut answer = response::json(code, &status);
+        // k8s.io/apiserver endpoints/handlers/responsewriters/writers.go `ErrorNegotiated`.
+        if let Some(wait) = status["details"]["retryAfterSeconds"].as_u64() {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
         }
         answer
     }

@@ -173,7 +173,7 @@ fn template(
 }
 
 /// A specification as it is stored.
-fn written(spec: &impl Serialize) -> Result<Arc<Value>, ApiError> {
+pub(super) fn written(spec: &impl Serialize) -> Result<Arc<Value>, ApiError> {
     serde_json::to_value(spec)
         .map(Arc::new)
         .map_err(|error| ApiError::BadRequest(error.to_string()))
@@ -232,7 +232,7 @@ fn strategy(written: Option<&apps::DeploymentStrategy>, causes: &mut Causes) -> 
     }
 }
 
-fn share(path: &str, written: Option<&IntOrString>, causes: &mut Causes) -> Share {
+pub(super) fn share(path: &str, written: Option<&IntOrString>, causes: &mut Causes) -> Share {
     match written {
         None => Share::Count(0),
         Some(IntOrString::Int(count)) => {

@@ -82,6 +82,12 @@ const SERVICE: &[&str] = &[
     "type",
 ];
 const NODE: &[&str] = &["podCIDR", "podCIDRs", "providerID", "taints", "unschedulable"];
+const BUDGET: &[&str] = &[
+    "maxUnavailable",
+    "minAvailable",
+    "selector",
+    "unhealthyPodEvictionPolicy",
+];
 const NAMESPACE: &[&str] = &["finalizers"];
 const LEASE: &[&str] = &["acquireTime", "holderIdentity", "leaseDurationSeconds", "renewTime"];
 const CONFIG_MAP: &[&str] = &["binaryData", "data", "immutable"];
@@ -139,6 +145,7 @@ impl Known {
             "ReplicaSet" => ("spec.", REPLICA_SET, &[]),
             "DaemonSet" => ("spec.", DAEMON_SET, DAEMON_SET_DEFAULTS),
             "Service" => ("spec.", SERVICE, SERVICE_DEFAULTS),
+            "PodDisruptionBudget" => ("spec.", BUDGET, &[]),
             "Node" => ("spec.", NODE, &[]),
             "Namespace" => ("spec.", NAMESPACE, &[]),
             "Lease" => ("spec.", LEASE, &[]),
