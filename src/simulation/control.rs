@@ -7,6 +7,7 @@ pub mod deployments;
 pub mod disruption;
 pub mod endpoints;
 pub mod garbage;
+pub mod namespaces;
 pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod pods;

@@ -71,4 +71,10 @@ pub enum Event {
     Launch,
     /// The garbage collector deletes what the owner of this uid left.
     Orphans(u64),
+    /// The garbage collector looks at an owner that waits for its dependents.
+    AwaitDependents(u64),
+    /// The garbage collector takes an owner from its dependents.
+    ReleaseDependents(u64),
+    /// The namespace controller empties a namespace that is being deleted; the second number counts its retries.
+    EmptyNamespace(u32, u32),
 }

@@ -1,8 +1,5 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
-mod evicting;
-mod removing;
-
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -12,80 +9,99 @@ use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expire
 use super::fabric::ServiceId;
 use super::objects::budget::Budget;
 use super::objects::meta::Meta;
-use super::objects::resources::{self, FIRST_STORED, RESOURCES};
+use super::objects::resources::RESOURCES;
 use super::objects::service::EndpointSlice;
 use super::objects::store::named;
 use super::objects::table::{Change, Row, Table};
 use super::objects::{parse, unmodelled};
 use super::world::World;
 
-/// Runs an expression on the table of a resource.
+/// Runs an expression on the table of a resource; with `[&mut]` in front on one that it may change.
 macro_rules! with_table {
-    ($store:expr, $resource:expr, $table:ident => $do:expr) => {
+    ([$($borrow:tt)+] $store:expr, $resource:expr, $table:ident => $do:expr) => {
         match $resource.own_plural() {
             "namespaces" => {
-                let $table = &$store.namespaces;
+                let $table = $($borrow)+ $store.namespaces;
                 $do
             }
             "nodes" => {
-                let $table = &$store.nodes;
+                let $table = $($borrow)+ $store.nodes;
                 $do
             }
             "pods" => {
-                let $table = &$store.pods;
+                let $table = $($borrow)+ $store.pods;
                 $do
             }
             "services" => {
-                let $table = &$store.services;
+                let $table = $($borrow)+ $store.services;
                 $do
             }
             "deployments" => {
-                let $table = &$store.deployments;
+                let $table = $($borrow)+ $store.deployments;
                 $do
             }
             "replicasets" => {
-                let $table = &$store.replica_sets;
+                let $table = $($borrow)+ $store.replica_sets;
                 $do
             }
             "daemonsets" => {
-                let $table = &$store.daemon_sets;
+                let $table = $($borrow)+ $store.daemon_sets;
                 $do
             }
             "poddisruptionbudgets" => {
-                let $table = &$store.budgets;
+                let $table = $($borrow)+ $store.budgets;
                 $do
             }
             "endpointslices" => {
-                let $table = &$store.slices;
+                let $table = $($borrow)+ $store.slices;
                 $do
             }
             "events" => {
-                let $table = &$store.events;
+                let $table = $($borrow)+ $store.events;
                 $do
             }
             "leases" => {
-                let $table = &$store.leases;
+                let $table = $($borrow)+ $store.leases;
                 $do
             }
             _ => {
-                let $table = &$store.stored[resources::index($resource).unwrap_or(FIRST_STORED)];
+                let index = $store.index($resource);
+                let $table = $($borrow)+ $store.stored[index];
                 $do
             }
         }
     };
+    ($store:expr, $resource:expr, $table:ident => $do:expr) => {
+        with_table!([&] $store, $resource, $table => $do)
+    };
 }
+
+mod binding;
+mod evicting;
+mod removing;
+mod stored;
+pub mod tables;
 
 fn object<T>(resource: &Served, row: &Arc<Row<T>>) -> ApiObject
 where
     Row<T>: Project + 'static,
 {
+    let body: Arc<dyn Project> = if resource.custom {
+        // The same object in all versions of its kind.
+        Arc::new(Versioned {
+            object: row.clone(),
+            api_version: resource.api_version(),
+        })
+    } else {
+        row.clone()
+    };
     ApiObject {
         resource: resource.clone(),
         version: row.meta.version,
         namespace: resource.namespaced.then(|| row.meta.namespace.clone()),
         name: row.meta.name.clone(),
         labels: row.meta.labels.clone(),
-        body: row.clone(),
+        body,
     }
 }
 
@@ -116,6 +132,15 @@ fn missing(resource: &Resource, name: &str) -> ApiError {
     }
 }
 
+/// `Deployment.apps`: a kind as error messages write it.
+fn full_kind(resource: &Resource) -> String {
+    if resource.group.is_empty() {
+        resource.kind.to_string()
+    } else {
+        format!("{}.{}", resource.kind, resource.group)
+    }
+}
+
 fn conflict(resource: &Resource, name: &str, why: &str) -> ApiError {
     ApiError::Conflict {
         plural: resource.qualified(),
@@ -123,6 +148,9 @@ fn conflict(resource: &Resource, name: &str, why: &str) -> ApiError {
         why: why.to_owned(),
     }
 }
+
+use stored::Versioned;
+use tables::take_meta;
 
 /// The namespace and name in an object's metadata.
 fn identity(resource: &Resource, object: &Value) -> (String, String) {
@@ -139,7 +167,7 @@ fn identity(resource: &Resource, object: &Value) -> (String, String) {
 
 impl ApiStore for World {
     fn resources(&self) -> Vec<Served> {
-        RESOURCES.to_vec()
+        RESOURCES.iter().cloned().chain(self.store.customs.served()).collect()
     }
 
     fn version(&self) -> u64 {
@@ -181,7 +209,9 @@ impl ApiStore for World {
                 }
                 Some(row) if row.meta.deletion.is_some() => {
                     return Err(ApiError::Forbidden(format!(
-                        "unable to create new content in namespace {namespace} because it is being terminated"
+                        "{} \"{name}\" is forbidden: unable to create new content in namespace {namespace} because it is being \
+                         terminated",
+                        resource.qualified()
                     )));
                 }
                 Some(_) => {}
@@ -197,9 +227,17 @@ impl ApiStore for World {
             let mut trial = self.clone();
             return trial.create(resource, object, false);
         }
-        self.not_modelled
-            .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         self.insert(resource, &object)?;
+        if resource.custom {
+            self.not_modelled
+                .insert(format!("{}/{name}: the whole kind", resource.kind));
+        } else {
+            self.not_modelled
+                .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
+        }
+        if let Some(place) = self.place(resource, &namespace, &name) {
+            self.index_references(place);
+        }
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -224,8 +262,18 @@ impl ApiStore for World {
             let mut trial = self.clone();
             return trial.replace(resource, object, part, false);
         }
+        let place = self.place(resource, &namespace, &name).filter(|_| part == Part::Main);
+        if let Some(place) = place {
+            self.check_finalizers(place, &object)?;
+        }
         self.update(resource, &namespace, &name, &object, part)?;
+        let written = self.get(resource, Some(&namespace), &name);
+        if let Some(place) = place {
+            self.settle(place);
+        }
+        // One that goes with its last finalizer is answered as it was written.
         self.get(resource, Some(&namespace), &name)
+            .or(written)
             .ok_or_else(|| missing(resource, &name))
     }
 
@@ -255,6 +303,19 @@ impl ApiStore for World {
 
     fn evict(&mut self, namespace: &str, pod: &str, options: &DeleteOptions, dry_run: bool) -> Result<(), ApiError> {
         self.evict_pod(namespace, pod, options, dry_run)
+    }
+
+    fn bind(&mut self, namespace: &str, pod: &str, node: &str, dry_run: bool) -> Result<(), ApiError> {
+        self.bind_pod(namespace, pod, node, dry_run)
+    }
+
+    fn set_managers(&mut self, resource: &Served, namespace: Option<&str>, name: &str, managers: Option<Arc<Value>>) {
+        let space = namespace.filter(|_| resource.namespaced).unwrap_or_default();
+        with_table!([&mut] self.store, resource, table => {
+            if let Some(row) = table.find(space, name) {
+                table.amend(row, |it| it.meta.managed = managers);
+            }
+        });
     }
 
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>> {
@@ -331,10 +392,7 @@ impl World {
                 )));
             }
             _ => {
-                let (meta, body) = parse::stored(resource, object)?;
-                let meta = self.stamped(meta);
-                let index = resources::index(resource).unwrap_or(FIRST_STORED);
-                self.store.stored[index].insert(&mut self.store.versions, meta, body);
+                self.insert_stored(resource, object)?;
             }
         }
         Ok(())
@@ -398,7 +456,7 @@ impl World {
     ) -> Result<(), ApiError> {
         let space = if resource.namespaced { namespace } else { "" };
         if part == Part::Status {
-            // Controllers own the status of what the simulation models; a written one is accepted and not kept.
+            self.update_stored_status(resource, space, name, object);
             return Ok(());
         }
         match resource.own_plural() {
@@ -516,35 +574,9 @@ impl World {
                 )));
             }
             _ => {
-                let (meta, body) = parse::stored(resource, object)?;
-                let index = resources::index(resource).unwrap_or(FIRST_STORED);
-                let table = &mut self.store.stored[index];
-                let Some(row) = table.find(space, name) else {
-                    return Ok(());
-                };
-                table.update(&mut self.store.versions, row, |it| {
-                    take_meta(&mut it.meta, &meta);
-                    it.body = body;
-                    it.meta.generation += 1;
-                });
+                self.update_stored(resource, space, name, object)?;
             }
         }
-        Ok(())
-    }
-
-    /// A node's labels, taints and cordon.
-    fn update_node(&mut self, name: &str, object: &Value) -> Result<(), ApiError> {
-        let (meta, taints, unschedulable) = parse::node(object)?;
-        let Some(row) = self.store.nodes.find("", name) else {
-            return Ok(());
-        };
-        self.store.change_node(row, |it| {
-            take_meta(&mut it.meta, &meta);
-            it.body.taints = taints;
-            it.body.unschedulable = unschedulable;
-        });
-        self.node_changed(row);
-        self.room_appeared();
         Ok(())
     }
 }
@@ -553,13 +585,6 @@ impl EndpointSlice {
     fn stored_as(self, meta: Meta, world: &mut World) -> u32 {
         world.store.slices.insert(&mut world.store.versions, meta, self)
     }
-}
-
-/// What a user may change of an object's metadata.
-fn take_meta(meta: &mut Meta, new: &Meta) {
-    meta.labels = new.labels.clone();
-    meta.annotations = new.annotations.clone();
-    meta.finalizers.clone_from(&new.finalizers);
 }
 
 /// A service's new specification with the address and node ports that the old one was given.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
+use super::control::garbage::Garbage;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
@@ -50,6 +51,7 @@ pub struct World {
     pub(super) evictions: BTreeMap<u32, u32>,
     pub(super) plans: u32,
     pub(super) pod_gc: PodGc,
+    pub(super) garbage: Garbage,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
@@ -98,6 +100,7 @@ pub(super) struct Chance {
     pub names: Stream,
     pub faults: Stream,
     pub disruption: Stream,
+    pub garbage: Stream,
 }
 
 impl World {
@@ -123,6 +126,7 @@ impl World {
             evictions: BTreeMap::new(),
             plans: 0,
             pod_gc: PodGc::default(),
+            garbage: Garbage::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             endpoints: Vec::new(),
@@ -135,6 +139,7 @@ impl World {
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
                 disruption: Stream::new(seed, "disruption"),
+                garbage: Stream::new(seed, "garbage"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -278,6 +283,9 @@ impl World {
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
             Event::Orphans(uid) => self.collect_orphans(uid),
+            Event::AwaitDependents(uid) => self.await_dependents(uid),
+            Event::ReleaseDependents(uid) => self.release_dependents(uid),
+            Event::EmptyNamespace(row, tries) => self.empty_namespace(row, tries),
         }
     }
 

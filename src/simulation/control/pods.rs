@@ -6,8 +6,10 @@ use super::super::event::Event;
 use super::super::fabric::PodId;
 use super::super::objects::meta::{Deletion, Meta, Owner};
 use super::super::objects::pod::Pod;
+use super::super::objects::resources::PODS;
 use super::super::objects::template::PodTemplate;
 use super::super::scheduler::Leaving;
+use super::super::server::tables::Place;
 use super::super::world::{World, draw};
 use crate::model::history::What;
 use crate::model::time::Span;
@@ -31,6 +33,10 @@ impl World {
         template: Arc<PodTemplate>,
         app: &Arc<str>,
     ) {
+        // Admission refuses it (plugin/pkg/admission namespace/lifecycle), and the controllers do not insist.
+        if self.namespace_closed(namespace) {
+            return;
+        }
         let base = owner.name.clone();
         let name = loop {
             let name = format!("{base}-{}", self.suffix());
@@ -103,6 +109,9 @@ impl World {
 
     /// Removes a pod object.
     pub(in crate::simulation) fn remove_pod(&mut self, pod: u32) {
+        if self.store.pod(pod).is_some_and(|row| !row.meta.finalizers.is_empty()) {
+            return self.hold_pod(pod);
+        }
         // Those whom the pod concerns are told while its object can still be read.
         self.pod_changed(pod);
         let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else {
@@ -113,6 +122,7 @@ impl World {
         {
             pods.remove(&pod);
         }
+        self.left(&row.meta, Place::new(PODS, pod));
         self.moves += 1;
         self.scheduler.remove_pod(PodId(pod));
         self.scheduler.withdraw(PodId(pod));
@@ -126,6 +136,16 @@ impl World {
             let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
             self.after(notice, Event::Stop(pod));
         }
+    }
+
+    /// A pod that would be removed but for its finalizers: it stays, and its grace period is over.
+    fn hold_pod(&mut self, pod: u32) {
+        let now = self.now;
+        self.store.change_pod(pod, |row| {
+            let at = row.meta.deletion.map_or(now, |deletion| deletion.at);
+            row.meta.deletion = Some(Deletion { at, grace: Span::ZERO });
+        });
+        self.pod_changed(pod);
     }
 
     /// Tells the controllers that a pod changed: its owner's and those of the Services that select it.

@@ -14,6 +14,7 @@ use crate::simulation::api::{ApiError, Resource};
 mod budget;
 mod causes;
 mod defaults;
+mod definition;
 mod metadata;
 mod names;
 mod other;
@@ -23,6 +24,7 @@ mod update;
 mod workload;
 
 pub use budget::budget;
+pub use definition::check_definition;
 pub use other::{endpoint_slice, event, lease, namespace, node, stored};
 pub use pod::{pod, set_priority};
 pub use service::{NODE_PORTS, service};

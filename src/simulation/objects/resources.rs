@@ -17,13 +17,18 @@ const fn global(mut resource: Resource) -> Resource {
     resource
 }
 
+const fn with_status(mut resource: Resource) -> Resource {
+    resource.status = true;
+    resource
+}
+
 const fn plain(mut resource: Resource) -> Resource {
     resource.status = false;
     resource
 }
 
 /// How many there are.
-const COUNT: usize = 33;
+const COUNT: usize = 58;
 
 /// All of them, in the order of the constants below.
 pub static RESOURCES: [Served; COUNT] = {
@@ -51,21 +56,21 @@ static BUILT_IN: [Resource; COUNT] = [
     plain(resource("", "v1", "configmaps", "ConfigMap")),
     stored("", "v1", "secrets", "Secret"),
     stored("", "v1", "serviceaccounts", "ServiceAccount"),
-    stored("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
-    global(stored("", "v1", "persistentvolumes", "PersistentVolume")),
-    stored("", "v1", "resourcequotas", "ResourceQuota"),
+    with_status(stored("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")),
+    with_status(global(stored("", "v1", "persistentvolumes", "PersistentVolume"))),
+    with_status(stored("", "v1", "resourcequotas", "ResourceQuota")),
     stored("", "v1", "limitranges", "LimitRange"),
-    stored("apps", "v1", "statefulsets", "StatefulSet"),
-    stored("batch", "v1", "jobs", "Job"),
-    stored("batch", "v1", "cronjobs", "CronJob"),
-    stored(
+    with_status(stored("apps", "v1", "statefulsets", "StatefulSet")),
+    with_status(stored("batch", "v1", "jobs", "Job")),
+    with_status(stored("batch", "v1", "cronjobs", "CronJob")),
+    with_status(stored(
         "autoscaling",
         "v2",
         "horizontalpodautoscalers",
         "HorizontalPodAutoscaler",
-    ),
+    )),
     resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
-    stored("networking.k8s.io", "v1", "ingresses", "Ingress"),
+    with_status(stored("networking.k8s.io", "v1", "ingresses", "Ingress")),
     global(stored("networking.k8s.io", "v1", "ingressclasses", "IngressClass")),
     stored("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
     stored("rbac.authorization.k8s.io", "v1", "roles", "Role"),
@@ -80,7 +85,102 @@ static BUILT_IN: [Resource; COUNT] = [
     global(stored("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")),
     global(stored("storage.k8s.io", "v1", "storageclasses", "StorageClass")),
     stored("", "v1", "endpoints", "Endpoints"),
-    stored("", "v1", "replicationcontrollers", "ReplicationController"),
+    with_status(stored("", "v1", "replicationcontrollers", "ReplicationController")),
+    with_status(global(stored(
+        "apiextensions.k8s.io",
+        "v1",
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+    ))),
+    with_status(global(stored(
+        "apiregistration.k8s.io",
+        "v1",
+        "apiservices",
+        "APIService",
+    ))),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingwebhookconfigurations",
+        "MutatingWebhookConfiguration",
+    )),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingwebhookconfigurations",
+        "ValidatingWebhookConfiguration",
+    )),
+    with_status(global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicy",
+    ))),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingadmissionpolicybindings",
+        "ValidatingAdmissionPolicyBinding",
+    )),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingadmissionpolicies",
+        "MutatingAdmissionPolicy",
+    )),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingadmissionpolicybindings",
+        "MutatingAdmissionPolicyBinding",
+    )),
+    stored("apps", "v1", "controllerrevisions", "ControllerRevision"),
+    stored("", "v1", "podtemplates", "PodTemplate"),
+    with_status(global(stored(
+        "certificates.k8s.io",
+        "v1",
+        "certificatesigningrequests",
+        "CertificateSigningRequest",
+    ))),
+    with_status(global(stored(
+        "flowcontrol.apiserver.k8s.io",
+        "v1",
+        "flowschemas",
+        "FlowSchema",
+    ))),
+    with_status(global(stored(
+        "flowcontrol.apiserver.k8s.io",
+        "v1",
+        "prioritylevelconfigurations",
+        "PriorityLevelConfiguration",
+    ))),
+    global(stored("networking.k8s.io", "v1", "ipaddresses", "IPAddress")),
+    with_status(global(stored("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR"))),
+    global(stored("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass")),
+    global(stored("resource.k8s.io", "v1", "deviceclasses", "DeviceClass")),
+    with_status(stored("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim")),
+    stored(
+        "resource.k8s.io",
+        "v1",
+        "resourceclaimtemplates",
+        "ResourceClaimTemplate",
+    ),
+    global(stored("resource.k8s.io", "v1", "resourceslices", "ResourceSlice")),
+    global(stored("storage.k8s.io", "v1", "csidrivers", "CSIDriver")),
+    global(stored("storage.k8s.io", "v1", "csinodes", "CSINode")),
+    stored("storage.k8s.io", "v1", "csistoragecapacities", "CSIStorageCapacity"),
+    with_status(global(stored(
+        "storage.k8s.io",
+        "v1",
+        "volumeattachments",
+        "VolumeAttachment",
+    ))),
+    global(stored(
+        "storage.k8s.io",
+        "v1",
+        "volumeattributesclasses",
+        "VolumeAttributesClass",
+    )),
 ];
 
 /// Namespaces.
@@ -107,6 +207,8 @@ pub static LEASES: &Served = &RESOURCES[9];
 pub static CONFIG_MAPS: &Served = &RESOURCES[10];
 /// PodDisruptionBudgets.
 pub static DISRUPTION_BUDGETS: &Served = &RESOURCES[21];
+/// CustomResourceDefinitions.
+pub static DEFINITIONS: &Served = &RESOURCES[33];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::budget::Budget;
+use super::custom::Customs;
 use super::meta::Meta;
 use super::node::{Lease, Node};
 use super::pod::Pod;
-use super::resources::RESOURCES;
+use super::resources::{self, RESOURCES};
 use super::service::{EndpointSlice, Service};
 use super::stored::{Event, Stored};
 use super::table::{Row, Table, Versions};
 use super::workload::{DaemonSet, Deployment, ReplicaSet};
+use crate::simulation::api::{Resource, Served};
 
 /// A Namespace.
 #[derive(Clone, Debug, Default)]
@@ -43,8 +45,11 @@ pub struct Store {
     pub events: Table<Event>,
     /// Leases.
     pub leases: Table<Lease>,
-    /// The resources kept as written, by index into [`RESOURCES`] (empty tables for the others).
+    /// The resources kept as written, by index into [`RESOURCES`] (empty tables for the others); those of custom
+    /// resources come after them.
     pub stored: Vec<Table<Stored>>,
+    /// The custom resources.
+    pub customs: Customs,
 }
 
 impl Default for Store {
@@ -63,11 +68,34 @@ impl Default for Store {
             events: Table::default(),
             leases: Table::default(),
             stored: RESOURCES.iter().map(|_| Table::default()).collect(),
+            customs: Customs::default(),
         }
     }
 }
 
 impl Store {
+    /// The index of a resource's table among those of what is kept as written. The first one stands for a resource that there
+    /// is not: namespaces are not kept as written, so that it is always empty.
+    #[must_use]
+    pub fn index(&self, resource: &Resource) -> usize {
+        let index = if resource.custom {
+            self.customs.table(resource)
+        } else {
+            resources::index(resource)
+        };
+        index.unwrap_or_default()
+    }
+
+    /// The resource of an index.
+    #[must_use]
+    pub fn served(&self, index: usize) -> Served {
+        RESOURCES
+            .get(index)
+            .cloned()
+            .or_else(|| self.customs.at(index))
+            .unwrap_or_else(|| RESOURCES[0].clone())
+    }
+
     /// A pod that exists.
     #[must_use]
     pub fn pod(&self, pod: u32) -> Option<&Row<Pod>> {

@@ -63,7 +63,12 @@ impl Writer<'_> {
     fn identity(&self, applies: bool) -> Manager {
         Manager {
             applies,
-            name: if self.manager.is_empty() { "unknown" } else { self.manager }.to_owned(),
+            name: if self.manager.is_empty() {
+                "unknown"
+            } else {
+                self.manager
+            }
+            .to_owned(),
             version: if applies {
                 String::new()
             } else {

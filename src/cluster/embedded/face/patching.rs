@@ -20,8 +20,7 @@ const MOST_COPIED: usize = 3 * 1024 * 1024;
 
 const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, \
                         application/strategic-merge-patch+json, application/apply-patch+yaml";
-const ACCEPTED_CUSTOM: &str =
-    "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+const ACCEPTED_CUSTOM: &str = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
 
 /// The kinds of patches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +81,8 @@ pub(super) fn patched(kind: Kind, resource: &Resource, object: &Value, patch: &V
         Kind::Merge | Kind::Apply => merge(&mut object, patch),
         Kind::Strategic => {
             let root = TYPES.root(&resource.api_version(), &resource.kind, resource.custom);
-            strategic::patch(&TYPES, &root, &mut object, patch).map_err(|error| Refusal::BadRequest(error.to_string()))?;
+            strategic::patch(&TYPES, &root, &mut object, patch)
+                .map_err(|error| Refusal::BadRequest(error.to_string()))?;
         }
     }
     if object.is_object() {
@@ -104,7 +104,9 @@ fn json(object: &mut Value, patch: &Value) -> Result<(), Refusal> {
     let mut copied = 0;
     for operation in &operations {
         if let PatchOperation::Copy(copy) = operation {
-            copied += object.pointer(copy.from.as_str()).map_or(0, |value| value.to_string().len());
+            copied += object
+                .pointer(copy.from.as_str())
+                .map_or(0, |value| value.to_string().len());
             if copied > MOST_COPIED {
                 return Err(Refusal::Unprocessable(format!(
                     "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the limit \
@@ -118,12 +120,12 @@ fn json(object: &mut Value, patch: &Value) -> Result<(), Refusal> {
             Refusal::Unprocessable(match error.kind {
                 PatchErrorKind::TestFailed => format!("testing value {path} failed: test failed"),
                 _ => match operation {
-                    PatchOperation::Remove(_) => format!(
-                        "remove operation does not apply: doc is missing path: \"{path}\": missing value"
-                    ),
-                    PatchOperation::Replace(_) => format!(
-                        "replace operation does not apply: doc is missing path: {path}: missing value"
-                    ),
+                    PatchOperation::Remove(_) => {
+                        format!("remove operation does not apply: doc is missing path: \"{path}\": missing value")
+                    }
+                    PatchOperation::Replace(_) => {
+                        format!("replace operation does not apply: doc is missing path: {path}: missing value")
+                    }
                     PatchOperation::Add(_) => {
                         format!("add operation does not apply: doc is missing path: \"{path}\": missing value")
                     }

@@ -159,9 +159,7 @@ impl Refusal {
             }
             Self::Driver(error) => Some(json!({"causes": [{"message": error.to_string()}]})),
             Self::ApplyConflict(conflicts) => {
-                let cause = |(manager, field): &(String, String)| {
-                    json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field})
-                };
+                let cause = |(manager, field): &(String, String)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field});
                 Some(json!({"causes": conflicts.iter().map(cause).collect::<Vec<_>>()}))
             }
             Self::Unserved | Self::Method | Self::Unprocessable(_) => Some(json!({})),

@@ -12,10 +12,12 @@ use crate::simulation::api::Resource;
 pub(super) use unknown::unknown_fields;
 
 /// All types that are built in. They are constants in the form of a text, and read once.
-pub(super) static TYPES: LazyLock<Types> = LazyLock::new(|| text::read(include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/fixtures/kubernetes/types.txt"
-))));
+pub(super) static TYPES: LazyLock<Types> = LazyLock::new(|| {
+    text::read(include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fixtures/kubernetes/types.txt"
+    )))
+});
 
 /// Types by their names.
 #[derive(Debug, Default)]
@@ -104,20 +106,14 @@ pub(super) struct Strategy {
 static DEDUCED: Type = Type::Deduced;
 /// The name of the type of objects whose fields nobody declared.
 const CUSTOM: &str = "custom";
-/// The strategy of what nobody declared.
-static PLAIN: Strategy = Strategy {
-    merge: None,
-    retain_keys: false,
-    replace: false,
-};
-
 impl Types {
     /// The type of a resource's objects.
     pub(super) fn of(&self, resource: &Resource) -> &Struct {
         if resource.custom {
             return &self.custom;
         }
-        self.named(&resource.api_version(), &resource.kind).unwrap_or(&self.custom)
+        self.named(&resource.api_version(), &resource.kind)
+            .unwrap_or(&self.custom)
     }
 
     /// The type of the objects of a kind, as a value.
@@ -160,24 +156,9 @@ impl Struct {
         self.fields.get(name)
     }
 
-    /// The declared fields.
-    pub(super) fn names(&self) -> impl Iterator<Item = (&'static str, &Field)> {
-        self.fields.iter().map(|(name, field)| (*name, field))
-    }
-
-    /// What a field holds.
-    pub(super) fn kind(&self, name: &str) -> &Type {
-        self.field(name).map_or(&DEDUCED, |field| &field.kind)
-    }
-
     /// Whether it may have fields that are not declared.
     pub(super) const fn is_open(&self) -> bool {
         self.open
-    }
-
-    /// How a strategic merge patch treats a field.
-    pub(super) fn strategy(&self, name: &str) -> &Strategy {
-        self.field(name).map_or(&PLAIN, |field| &field.strategy)
     }
 }
 
@@ -198,7 +179,10 @@ impl Type {
     /// The items of a list that is merged item by item.
     pub(super) fn items(&self) -> Option<(&Type, &Relation)> {
         match self {
-            Self::List { relation: Relation::Atomic, .. } => None,
+            Self::List {
+                relation: Relation::Atomic,
+                ..
+            } => None,
             Self::List { item, relation } => Some((item, relation)),
             _ => None,
         }

@@ -43,7 +43,10 @@ impl Options {
     pub(super) fn parse(query: &Query, headers: &HeaderMap, kind: &'static str, time: String) -> Result<Self, Refusal> {
         let named = query.text("fieldManager");
         if let Some(name) = named.filter(|name| name.len() > LONGEST_MANAGER) {
-            let why = format!("Too long: may not be more than {LONGEST_MANAGER} bytes: {} are given", name.len());
+            let why = format!(
+                "Too long: may not be more than {LONGEST_MANAGER} bytes: {} are given",
+                name.len()
+            );
             return Err(Refusal::option(kind, "fieldManager", why));
         }
         let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
@@ -57,6 +60,11 @@ impl Options {
             validation: Validation::parse(query, kind)?,
             time,
         })
+    }
+
+    /// Whether nothing is to change.
+    pub(super) const fn is_dry_run(&self) -> bool {
+        self.dry_run
     }
 
     fn writer<'w>(&'w self, resource: &'w Resource, subresource: &'w str) -> Writer<'w> {
@@ -183,7 +191,10 @@ fn apply(store: &mut impl ApiStore, item: &Item, body: &[u8], options: &Options)
             resource.api_version()
         )));
     }
-    if applied["metadata"].get("managedFields").is_some_and(|fields| !fields.is_null()) {
+    if applied["metadata"]
+        .get("managedFields")
+        .is_some_and(|fields| !fields.is_null())
+    {
         return Err(Refusal::BadRequest("metadata.managedFields must be nil".to_owned()));
     }
     body::check_types(&applied, resource)?;
@@ -283,6 +294,24 @@ fn update(
     Ok(settle(store, replaced, &managers, options.dry_run))
 }
 
+/// Keeps what `scale` has changed of an object.
+pub(super) fn scaled(
+    store: &mut impl ApiStore,
+    item: &Item,
+    live: &ApiObject,
+    object: Value,
+    options: &Options,
+) -> Result<ApiObject, Refusal> {
+    let before = bare(live);
+    let managers = bare_managers(live);
+    let replaced = store.replace(&item.resource, object, Part::Main, options.dry_run)?;
+    let after = bare(&replaced);
+    let managers = options
+        .writer(&item.resource, "scale")
+        .update(Some(&before), &after, managers);
+    Ok(settle(store, replaced, &managers, options.dry_run))
+}
+
 /// Writes an object again as it is, because its owners have changed.
 fn settle_anew(
     store: &mut impl ApiStore,
@@ -300,7 +329,12 @@ fn settle_anew(
 fn settle(store: &mut impl ApiStore, written: ApiObject, managers: &Managers, dry_run: bool) -> ApiObject {
     let managed = (!managers.0.is_empty()).then(|| Arc::new(managers.to_json()));
     if !dry_run {
-        store.set_managers(&written.resource, written.namespace.as_deref(), &written.name, managed.clone());
+        store.set_managers(
+            &written.resource,
+            written.namespace.as_deref(),
+            &written.name,
+            managed.clone(),
+        );
         if let Some(stored) = store.get(&written.resource, written.namespace.as_deref(), &written.name) {
             return stored;
         }

@@ -56,12 +56,14 @@ fn meta(name: &str) -> Meta {
             uid: 6,
             row: 0,
         }),
+        managed: None,
         deletion: Some(Deletion {
             at: at(60),
             grace: Span::secs(30),
         }),
         generate_name: Some("carts-".into()),
         finalizers: vec!["a/b".into()],
+        references: None,
     }
 }
 

@@ -21,6 +21,8 @@ const EVERY: &[&str] = &[
     "metadata.deletionTimestamp",
     "metadata.deletionGracePeriodSeconds",
     "metadata.managedFields",
+    "metadata.finalizers",
+    "metadata.ownerReferences",
     "metadata.selfLink",
 ];
 

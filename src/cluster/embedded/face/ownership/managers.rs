@@ -97,12 +97,21 @@ impl Managers {
         let mut all: Vec<(&Manager, &Managed)> = self.0.iter().collect();
         all.sort_by_key(|(manager, managed)| {
             let operation = if manager.applies { "Apply" } else { "Update" };
-            (operation, managed.time.clone(), &manager.name, &managed.version, &manager.subresource)
+            (
+                operation,
+                managed.time.clone(),
+                &manager.name,
+                &managed.version,
+                &manager.subresource,
+            )
         });
         let entries = all.into_iter().map(|(manager, managed)| {
             let mut entry = Map::new();
             entry.insert("manager".to_owned(), json!(manager.name));
-            entry.insert("operation".to_owned(), json!(if manager.applies { "Apply" } else { "Update" }));
+            entry.insert(
+                "operation".to_owned(),
+                json!(if manager.applies { "Apply" } else { "Update" }),
+            );
             entry.insert("apiVersion".to_owned(), json!(managed.version));
             if let Some(time) = &managed.time {
                 entry.insert("time".to_owned(), json!(time));
@@ -132,7 +141,9 @@ impl Managers {
             if count <= MOST_UPDATERS {
                 return;
             }
-            let Some(managed) = self.0.get(&manager).cloned() else { continue };
+            let Some(managed) = self.0.get(&manager).cloned() else {
+                continue;
+            };
             let Some(known) = first.get(&managed.version) else {
                 first.insert(managed.version.clone(), manager);
                 continue;

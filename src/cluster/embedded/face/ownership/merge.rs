@@ -46,17 +46,25 @@ pub(super) fn merge(types: &Types, kind: &Type, stored: Option<&Value>, applied:
 /// Merges two lists: the applied items in the order they are applied in, the others where they were among the stored ones.
 fn items(types: &Types, kind: &Type, relation: &Relation, old: &[Value], new: &[Value]) -> Vec<Value> {
     let name = |items: &[Value]| -> Vec<(String, Value)> {
-        let named = items.iter().filter_map(|item| Some((element(item, relation).ok()?, item.clone())));
+        let named = items
+            .iter()
+            .filter_map(|item| Some((element(item, relation).ok()?, item.clone())));
         named.collect()
     };
     let (old, new) = (name(old), name(new));
     let mut first: BTreeMap<&str, Option<&Value>> = BTreeMap::new();
     for (element, item) in &old {
         // An item that is there twice is not merged with the applied one.
-        first.entry(element).and_modify(|known| *known = None).or_insert(Some(item));
+        first
+            .entry(element)
+            .and_modify(|known| *known = None)
+            .or_insert(Some(item));
     }
     let applied: BTreeSet<&str> = new.iter().map(|(element, _)| element.as_str()).collect();
-    let mut shared = new.iter().map(|(element, _)| element.as_str()).filter(|element| first.contains_key(element));
+    let mut shared = new
+        .iter()
+        .map(|(element, _)| element.as_str())
+        .filter(|element| first.contains_key(element));
     let mut next = shared.next();
     let mut merged: BTreeSet<&str> = BTreeSet::new();
     let mut out = Vec::new();
@@ -65,7 +73,12 @@ fn items(types: &Types, kind: &Type, relation: &Relation, old: &[Value], new: &[
         if let (Some((mine, _)), Some((theirs, item))) = (old.get(left), new.get(right)) {
             if mine == theirs {
                 merged.insert(mine);
-                out.extend(merge(types, kind, first.get(mine.as_str()).copied().flatten(), Some(item)));
+                out.extend(merge(
+                    types,
+                    kind,
+                    first.get(mine.as_str()).copied().flatten(),
+                    Some(item),
+                ));
                 left += 1;
                 right += 1;
                 next = shared.next();
@@ -89,7 +102,12 @@ fn items(types: &Types, kind: &Type, relation: &Relation, old: &[Value], new: &[
         }
         if let Some((theirs, item)) = new.get(right) {
             merged.insert(theirs);
-            out.extend(merge(types, kind, first.get(theirs.as_str()).copied().flatten(), Some(item)));
+            out.extend(merge(
+                types,
+                kind,
+                first.get(theirs.as_str()).copied().flatten(),
+                Some(item),
+            ));
             right += 1;
             if next == Some(theirs.as_str()) {
                 next = shared.next();

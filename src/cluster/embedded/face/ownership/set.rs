@@ -31,7 +31,9 @@ impl Fields {
 
     /// Adds a path.
     pub(crate) fn insert(&mut self, path: &[String]) {
-        let Some((first, rest)) = path.split_first() else { return };
+        let Some((first, rest)) = path.split_first() else {
+            return;
+        };
         let node = self.0.entry(first.clone()).or_default();
         if rest.is_empty() {
             node.member = true;
@@ -47,7 +49,10 @@ impl Fields {
 
     /// The paths that begin with an element, without it.
     pub(crate) fn below(&self, element: &str) -> Option<&Self> {
-        self.0.get(element).map(|node| &node.below).filter(|below| !below.is_empty())
+        self.0
+            .get(element)
+            .map(|node| &node.below)
+            .filter(|below| !below.is_empty())
     }
 
     /// The paths of either.
@@ -107,7 +112,10 @@ impl Fields {
     }
 
     fn combine(&self, change: impl Fn(&str, &Node) -> Node) -> Self {
-        let nodes = self.0.iter().map(|(element, node)| (element.clone(), change(element, node)));
+        let nodes = self
+            .0
+            .iter()
+            .map(|(element, node)| (element.clone(), change(element, node)));
         Self(nodes.filter(|(_, node)| !node.is_empty()).collect())
     }
 
@@ -169,7 +177,10 @@ impl Fields {
             if element == "." {
                 continue;
             }
-            if !["f:", "k:", "v:", "i:"].iter().any(|prefix| element.starts_with(prefix)) {
+            if !["f:", "k:", "v:", "i:"]
+                .iter()
+                .any(|prefix| element.starts_with(prefix))
+            {
                 return None;
             }
             let fields = below.as_object()?;

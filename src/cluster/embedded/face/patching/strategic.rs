@@ -147,7 +147,11 @@ fn list(types: &Types, kind: &Type, by: &str, original: &mut Vec<Value>, patch: 
         let item_kind = kind.item();
         let is_directive = |item: &Value, word: &str| item.get(DIRECTIVE).is_some_and(|directive| directive == word);
         if patch.iter().any(|item| is_directive(item, "replace")) {
-            *original = patch.iter().filter(|item| item.get(DIRECTIVE).is_none()).cloned().collect();
+            *original = patch
+                .iter()
+                .filter(|item| item.get(DIRECTIVE).is_none())
+                .cloned()
+                .collect();
             return Ok(());
         }
         for item in patch {

@@ -23,7 +23,11 @@ pub(super) fn read(text: &'static str) -> Types {
         }
     }
     types.custom.open = true;
-    for (name, kind) in [("apiVersion", Type::Scalar), ("kind", Type::Scalar), ("metadata", metadata())] {
+    for (name, kind) in [
+        ("apiVersion", Type::Scalar),
+        ("kind", Type::Scalar),
+        ("metadata", metadata()),
+    ] {
         let field = Field {
             kind,
             by_value: true,
@@ -113,7 +117,11 @@ mod tests {
     fn every_kind_that_is_built_in_has_its_fields() {
         for resource in &RESOURCES {
             let known = TYPES.named(&resource.api_version(), &resource.kind);
-            assert!(known.is_some_and(|known| known.field("metadata").is_some()), "{}", resource.kind);
+            assert!(
+                known.is_some_and(|known| known.field("metadata").is_some()),
+                "{}",
+                resource.kind
+            );
         }
     }
 
@@ -133,17 +141,22 @@ mod tests {
 
     #[test]
     fn the_rules_are_those_of_the_api() {
-        let container = TYPES.structure("core.v1.Container");
-        let Type::List { relation, .. } = container.kind("ports") else { panic!("a list") };
+        let field = |name: &str, field: &str| TYPES.structure(name).field(field).unwrap();
+        let ports = field("core.v1.Container", "ports");
+        let Type::List { relation, .. } = &ports.kind else {
+            panic!("a list")
+        };
         assert_eq!(
             *relation,
             Relation::Map(vec![("containerPort", None), ("protocol", Some("TCP"))])
         );
-        assert_eq!(container.strategy("ports").merge, Some("containerPort"));
-        let metadata = TYPES.structure("meta.v1.ObjectMeta");
-        let Type::List { relation, .. } = metadata.kind("finalizers") else { panic!("a list") };
+        assert_eq!(ports.strategy.merge, Some("containerPort"));
+        let finalizers = field("meta.v1.ObjectMeta", "finalizers");
+        let Type::List { relation, .. } = &finalizers.kind else {
+            panic!("a list")
+        };
         assert_eq!(*relation, Relation::Set);
-        assert_eq!(metadata.strategy("finalizers").merge, Some(""));
-        assert!(TYPES.structure("core.v1.PodSpec").strategy("volumes").retain_keys);
+        assert_eq!(finalizers.strategy.merge, Some(""));
+        assert!(field("core.v1.PodSpec", "volumes").strategy.retain_keys);
     }
 }

@@ -41,7 +41,11 @@ impl Content {
             Refusal::BadRequest(why)
         };
         let format = if self.yaml { "yaml" } else { "json" };
-        let read = if self.yaml { Body::yaml(&self.bytes) } else { Body::json(&self.bytes) };
+        let read = if self.yaml {
+            Body::yaml(&self.bytes)
+        } else {
+            Body::json(&self.bytes)
+        };
         let mut read =
             read.map_err(|error| unrecognized(&format!("couldn't get version/kind; {format} parse error: {error}")))?;
         let object = &mut read.value;
@@ -86,9 +90,7 @@ fn check_kind(object: &Value, wanted: &str, expected: &str) -> Result<(), Refusa
     let refuse = |why| Err(Refusal::BadRequest(why));
     if kind != wanted {
         let short = version.rsplit('/').next().unwrap_or_default();
-        return refuse(format!(
-            "{kind} in version \"{short}\" cannot be handled as a {wanted}"
-        ));
+        return refuse(format!("{kind} in version \"{short}\" cannot be handled as a {wanted}"));
     }
     if version != expected {
         return refuse(format!(

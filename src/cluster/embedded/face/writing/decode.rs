@@ -20,9 +20,12 @@ impl Body {
     pub(in super::super) fn json(bytes: &[u8]) -> Result<Self, String> {
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let found = RefCell::default();
-        let value = Node { place: Place::Root, found: &found }
-            .deserialize(&mut reader)
-            .map_err(|error| error.to_string())?;
+        let value = Node {
+            place: Place::Root,
+            found: &found,
+        }
+        .deserialize(&mut reader)
+        .map_err(|error| error.to_string())?;
         reader.end().map_err(|error| error.to_string())?;
         Ok(Self {
             value,
@@ -39,9 +42,12 @@ impl Body {
             return Ok(read);
         }
         let found = RefCell::default();
-        let value = Node { place: Place::Root, found: &found }
-            .deserialize(serde_yaml::Deserializer::from_slice(bytes))
-            .map_err(|error| error.to_string())?;
+        let value = Node {
+            place: Place::Root,
+            found: &found,
+        }
+        .deserialize(serde_yaml::Deserializer::from_slice(bytes))
+        .map_err(|error| error.to_string())?;
         Ok(Self {
             value,
             duplicates: found.into_inner(),
