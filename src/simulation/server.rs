@@ -442,6 +442,7 @@ impl World {
         .stored_as(slice, self);
         body.slice = Some(slice);
         let row = self.store.services.insert(&mut self.store.versions, meta, body);
+        self.route_service(row);
         self.service_changed(row);
         Ok(())
     }
@@ -532,6 +533,7 @@ impl World {
                     it.body.selector = body.selector;
                     it.body.spec = keep_addresses(&it.body.spec, &body.spec);
                 });
+                self.route_service(row);
                 self.service_changed(row);
             }
             "poddisruptionbudgets" => {

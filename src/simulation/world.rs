@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
 use super::control::garbage::Garbage;
+use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
@@ -54,6 +55,7 @@ pub struct World {
     pub(super) garbage: Garbage,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
+    pub(super) balancers: Balancers,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
     pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
     pub(super) chance: Chance,
@@ -101,6 +103,7 @@ pub(super) struct Chance {
     pub faults: Stream,
     pub disruption: Stream,
     pub garbage: Stream,
+    pub balancers: Stream,
 }
 
 impl World {
@@ -129,6 +132,7 @@ impl World {
             garbage: Garbage::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
+            balancers: Balancers::default(),
             endpoints: Vec::new(),
             chance: Chance {
                 controllers: Stream::new(seed, "controllers"),
@@ -140,6 +144,7 @@ impl World {
                 faults: Stream::new(seed, "faults"),
                 disruption: Stream::new(seed, "disruption"),
                 garbage: Stream::new(seed, "garbage"),
+                balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -282,6 +287,10 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Provisioned(service) => self.provisioned(service),
+            Event::Targets(service) => self.sync_targets(service),
+            Event::HealthCheck(service, machine) => self.check_health(service, machine),
+            Event::Retarget(service) => self.retarget(service),
             Event::Orphans(uid) => self.collect_orphans(uid),
             Event::AwaitDependents(uid) => self.await_dependents(uid),
             Event::ReleaseDependents(uid) => self.release_dependents(uid),

@@ -151,6 +151,7 @@ impl World {
                     let id = gone.body.id;
                     // The name means nothing any more; a new Service of the name gets a new number.
                     self.fabric.services[id.0 as usize].1 = "".into();
+                    self.unbalance(id);
                     self.propagate(id, Arc::from([]));
                 }
             }

@@ -44,6 +44,8 @@ pub(super) struct Field {
     pub kind: Type,
     /// Whether it is never absent in Go, only empty: a struct by value.
     pub by_value: bool,
+    /// Whether it is written as null when it is empty.
+    pub null: bool,
     /// How a strategic merge patch treats it.
     pub strategy: Strategy,
 }

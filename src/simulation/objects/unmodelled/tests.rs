@@ -137,13 +137,13 @@ fn every_modelled_kind_of_user_objects_is_known() {
 }
 
 #[test]
-fn services_without_an_address_are_named_and_finalizers_are_not() {
+fn topology_aware_hints_are_named_and_finalizers_are_not() {
     let object = json!({
-        "metadata": {"name": "db", "finalizers": ["a/b"]},
+        "metadata": {"name": "db", "finalizers": ["a/b"], "annotations": {"service.kubernetes.io/topology-mode": "Auto"}},
         "spec": {"clusterIP": "None", "sessionAffinity": "ClientIP", "ports": [{"port": 1, "targetPort": "db"}]},
     });
     assert_eq!(
         unmodelled("Service", "db", &object),
-        ["Service/db: spec.clusterIP", "Service/db: spec.sessionAffinity"]
+        ["Service/db: metadata.annotations.service.kubernetes.io/topology-mode"]
     );
 }

@@ -216,7 +216,9 @@ impl Comparing<'_> {
             }
             for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
                 let (child, declared) = kind.child(self.types, key);
-                let (old, new) = (by_value(declared, old.get(key)), by_value(declared, new.get(key)));
+                // Where the parent is absent, all of it is.
+                let old = old.get(key).or_else(|| before.and_then(|_| empty(declared)));
+                let new = new.get(key).or_else(|| after.and_then(|_| empty(declared)));
                 self.path.push(format!("f:{key}"));
                 self.value(child, old, new);
                 self.path.pop();
@@ -279,11 +281,13 @@ impl Comparing<'_> {
 
 static EMPTY: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| Value::Object(Map::new()));
 
-/// A struct that is part of its parent is empty where it is not written.
-fn by_value<'v>(declared: Option<&Field>, value: Option<&'v Value>) -> Option<&'v Value> {
-    match declared {
-        Some(field) if field.by_value => Some(value.unwrap_or(&EMPTY)),
-        _ => value,
+/// What a field of an object is in Go that is not written: a struct by value is empty, a list may be null.
+fn empty(declared: Option<&Field>) -> Option<&'static Value> {
+    let field = declared?;
+    if field.by_value {
+        Some(&EMPTY)
+    } else {
+        field.null.then_some(&Value::Null)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn read(text: &'static str) -> Types {
         let field = Field {
             kind,
             by_value: true,
+            null: false,
             strategy: Strategy::default(),
         };
         types.custom.fields.insert(name, field);
@@ -47,10 +48,11 @@ fn metadata() -> Type {
 
 fn field(mut words: std::str::SplitAsciiWhitespace<'static>) -> Field {
     let mut kind = kind(words.next().unwrap_or("any"));
-    let (mut by_value, mut strategy) = (false, Strategy::default());
+    let (mut by_value, mut null, mut strategy) = (false, false, Strategy::default());
     for word in words {
         match word {
             "value" => by_value = true,
+            "null" => null = true,
             "atomic" => match &mut kind {
                 Type::Struct { atomic, .. } | Type::Map { atomic, .. } => *atomic = true,
                 _ => {}
@@ -76,6 +78,7 @@ fn field(mut words: std::str::SplitAsciiWhitespace<'static>) -> Field {
     Field {
         kind,
         by_value,
+        null,
         strategy,
     }
 }
