@@ -1,5 +1,7 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
+mod placing;
+
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -342,6 +344,7 @@ impl World {
             "namespaces" => {
                 let (meta, body) = parse::namespace(object)?;
                 let meta = self.stamped(meta);
+                self.scheduler.set_namespace(&meta.name, &meta.labels);
                 self.store.namespaces.insert(&mut self.store.versions, meta, body);
             }
             "pods" => {
@@ -457,6 +460,11 @@ impl World {
     ) -> Result<(), ApiError> {
         let space = if resource.namespaced { namespace } else { "" };
         if part == Part::Status {
+            // Controllers own the status of what the simulation models; a written one is accepted and not kept, but for the
+            // extended resources of nodes, which users advertise so.
+            if resource.own_plural() == "nodes" {
+                self.advertise(name, object);
+            }
             self.update_stored_status(resource, space, name, object);
             return Ok(());
         }
@@ -518,6 +526,7 @@ impl World {
                 }
                 self.pod_changed(row);
                 self.store.change_pod(row, |it| take_meta(&mut it.meta, &meta));
+                self.open_gates(row, &body.template);
                 self.pod_changed(row);
             }
             "services" => {
@@ -555,6 +564,7 @@ impl World {
                 let Some(row) = self.store.namespaces.find("", name) else {
                     return Ok(());
                 };
+                self.scheduler.set_namespace(&meta.name, &meta.labels);
                 self.store
                     .namespaces
                     .update(&mut self.store.versions, row, |it| take_meta(&mut it.meta, &meta));

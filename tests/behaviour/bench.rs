@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steadfast::model::fault::Mode;
 use steadfast::model::profile::Profile;
 use steadfast::model::time::Span;
-use steadfast::simulation::api::{ApiError, ApiStore as _, DeleteOptions, Part, Propagation, Resource, merge};
+use steadfast::simulation::api::{ApiError, ApiStore as _, DeleteOptions, Part, Propagation, Served, merge};
 use steadfast::simulation::objects::resources::{NAMESPACES, RESOURCES};
 use steadfast::simulation::world::World;
 
@@ -160,7 +160,7 @@ pub(super) fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> 
     all.iter().find(|condition| condition["type"] == kind)
 }
 
-fn resource(kind: &str) -> &'static Resource {
+fn resource(kind: &str) -> &'static Served {
     RESOURCES.iter().find(|resource| resource.kind == kind).unwrap()
 }
 

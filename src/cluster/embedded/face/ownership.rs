@@ -159,7 +159,7 @@ impl Writer<'_> {
         let mut conflicts = Vec::new();
         for (manager, managed) in managers.0.iter_mut().filter(|(manager, _)| **manager != me) {
             let taken = managed.fields.intersection(&changed);
-            conflicts.extend(taken.paths().into_iter().map(|path| (manager.words(None), path)));
+            conflicts.extend(taken.paths().into_iter().map(|path| (manager.words(), path)));
             managed.fields = managed.fields.difference(&taken).difference(&removed);
         }
         if !force && !conflicts.is_empty() {

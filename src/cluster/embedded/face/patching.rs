@@ -115,23 +115,23 @@ fn json(object: &mut Value, patch: &Value) -> Result<(), Refusal> {
             }
         }
         json_patch::patch(object, std::slice::from_ref(operation)).map_err(|error| {
-            let path = error.path.as_str();
+            let place = error.path.as_str();
             // The words of github.com/evanphx/json-patch.
             Refusal::Unprocessable(match error.kind {
-                PatchErrorKind::TestFailed => format!("testing value {path} failed: test failed"),
+                PatchErrorKind::TestFailed => format!("testing value {place} failed: test failed"),
                 _ => match operation {
                     PatchOperation::Remove(_) => {
-                        format!("remove operation does not apply: doc is missing path: \"{path}\": missing value")
+                        format!("remove operation does not apply: doc is missing path: \"{place}\": missing value")
                     }
                     PatchOperation::Replace(_) => {
-                        format!("replace operation does not apply: doc is missing path: {path}: missing value")
+                        format!("replace operation does not apply: doc is missing path: {place}: missing value")
                     }
                     PatchOperation::Add(_) => {
-                        format!("add operation does not apply: doc is missing path: \"{path}\": missing value")
+                        format!("add operation does not apply: doc is missing path: \"{place}\": missing value")
                     }
-                    PatchOperation::Move(_) => format!("move operation does not apply: doc is missing path: {path}"),
-                    PatchOperation::Copy(_) => format!("copy operation does not apply: doc is missing path: {path}"),
-                    PatchOperation::Test(_) => format!("testing path {path} failed: missing value"),
+                    PatchOperation::Move(_) => format!("move operation does not apply: doc is missing path: {place}"),
+                    PatchOperation::Copy(_) => format!("copy operation does not apply: doc is missing path: {place}"),
+                    PatchOperation::Test(_) => format!("testing path {place} failed: missing value"),
                 },
             })
         })?;

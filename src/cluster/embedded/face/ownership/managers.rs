@@ -44,17 +44,14 @@ pub(crate) struct Managers(pub BTreeMap<Manager, Managed>);
 
 impl Manager {
     /// In the words of messages (`pkg/util/managedfields/internal/conflict.go`: `printManager`).
-    pub(crate) fn words(&self, time: Option<&str>) -> String {
+    pub(crate) fn words(&self) -> String {
         let mut words = format!("\"{}\"", self.name);
         if !self.subresource.is_empty() {
-            words.push_str(&format!(" with subresource \"{}\"", self.subresource));
+            words = format!("{words} with subresource \"{}\"", self.subresource);
         }
         if !self.applies {
-            words.push_str(&format!(" using {}", self.version));
             // The identifier of a manager has no time, so that none is printed.
-            if let Some(time) = time {
-                words.push_str(&format!(" at {time}"));
-            }
+            words = format!("{words} using {}", self.version);
         }
         words
     }
@@ -82,12 +79,12 @@ impl Managers {
                 Value::Null => Fields::default(),
                 fields => Fields::from_json(fields)?,
             };
-            let managed = Managed {
+            let owned = Managed {
                 version,
                 time: entry["time"].as_str().map(str::to_owned),
                 fields,
             };
-            all.0.insert(manager, managed);
+            all.0.insert(manager, owned);
         }
         Some(all)
     }

@@ -120,9 +120,7 @@ fn items(types: &Types, kind: &Type, relation: &Relation, old: &[Value], new: &[
 /// The object without those fields. `None`: nothing is left of it.
 pub(super) fn remove(types: &Types, kind: &Type, value: &Value, gone: &Fields) -> Option<Value> {
     if kind.is_object(Some(value), None) {
-        let Some(object) = value.as_object().filter(|object| !object.is_empty()) else {
-            return None;
-        };
+        let object = value.as_object().filter(|object| !object.is_empty())?;
         let mut left = Map::new();
         let mut touched = false;
         for (key, value) in object {

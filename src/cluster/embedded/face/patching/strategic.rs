@@ -43,7 +43,7 @@ fn fields(types: &Types, kind: &Type, original: &mut Map<String, Value>, patch: 
     match patch.get(DIRECTIVE) {
         None => {}
         Some(Value::String(word)) if word == "replace" => {
-            *original = patch.clone();
+            original.clone_from(patch);
             original.remove(DIRECTIVE);
             return Ok(());
         }

@@ -1,5 +1,7 @@
 //! Fields that a kind has not.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::{Struct, Type, Types};
@@ -46,7 +48,7 @@ fn walk(types: &Types, kind: &Type, value: &Value, path: &mut String, found: &mu
         }
         Type::List { item, .. } => {
             for (index, value) in value.as_array().into_iter().flatten().enumerate() {
-                path.push_str(&format!("[{index}]"));
+                _ = write!(path, "[{index}]");
                 walk(types, item, value, path, found);
                 path.truncate(length);
             }

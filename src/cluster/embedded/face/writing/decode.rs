@@ -1,7 +1,7 @@
 //! Bodies as values, with the fields that they have twice.
 
 use std::cell::RefCell;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -79,7 +79,7 @@ impl Place<'_> {
             }
             Self::Item(parent, index) => {
                 parent.write(path);
-                path.push_str(&format!("[{index}]"));
+                _ = write!(path, "[{index}]");
             }
         }
     }
