@@ -80,6 +80,7 @@ macro_rules! with_table {
 
 mod binding;
 mod evicting;
+mod refusing;
 mod removing;
 mod stored;
 pub mod tables;
@@ -127,30 +128,7 @@ where
     table.shared(row).map(|row| object(resource, row))
 }
 
-fn missing(resource: &Resource, name: &str) -> ApiError {
-    ApiError::NotFound {
-        plural: resource.qualified(),
-        name: name.to_owned(),
-    }
-}
-
-/// `Deployment.apps`: a kind as error messages write it.
-fn full_kind(resource: &Resource) -> String {
-    if resource.group.is_empty() {
-        resource.kind.to_string()
-    } else {
-        format!("{}.{}", resource.kind, resource.group)
-    }
-}
-
-fn conflict(resource: &Resource, name: &str, why: &str) -> ApiError {
-    ApiError::Conflict {
-        plural: resource.qualified(),
-        name: name.to_owned(),
-        why: why.to_owned(),
-    }
-}
-
+use refusing::{conflict, full_kind, missing};
 use stored::Versioned;
 use tables::take_meta;
 
