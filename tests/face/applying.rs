@@ -36,11 +36,11 @@ async fn an_autoscaler_and_a_pipeline_share_a_deployment() {
     api.patch("web", &ci, &Patch::Apply(wanted("shop:1"))).await.unwrap();
     let scaled =
         json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 3}, "metadata": {"name": "web"}});
-    let scaler = PatchParams::apply("scaler").force();
-    api.patch("web", &scaler, &Patch::Apply(&scaled)).await.unwrap();
+    let taker = PatchParams::apply("scaler").force();
+    api.patch("web", &taker, &Patch::Apply(&scaled)).await.unwrap();
     // The pipeline does not say how many: the number stays.
     let after = api.patch("web", &ci, &Patch::Apply(wanted("shop:2"))).await.unwrap();
-    assert_eq!(after.spec.as_ref().unwrap().replicas, Some(3));
+    assert_eq!(after.spec.replicas, Some(3));
     let mut greedy = wanted("shop:2");
     greedy["spec"]["replicas"] = json!(1);
     let status = refused(api.patch("web", &ci, &Patch::Apply(&greedy)).await);
@@ -61,27 +61,18 @@ async fn strategic_and_json_patches_act() {
     let api = deployments(&cluster.client());
     api.create(&PostParams::default(), &deployment("web", 1)).await.unwrap();
     let params = PatchParams::default();
-    let name = api
-        .get("web")
-        .await
-        .unwrap()
-        .spec
-        .unwrap()
-        .template
-        .spec
-        .unwrap()
-        .containers[0]
+    let name = api.get("web").await.unwrap().spec.template.spec.unwrap().containers[0]
         .name
         .clone();
     let sidecar = json!({"spec": {"template": {"spec": {"containers": [{"name": "side", "image": "proxy:1"}]}}}});
     let patched = api.patch("web", &params, &Patch::Strategic(&sidecar)).await.unwrap();
-    let containers = patched.spec.unwrap().template.spec.unwrap().containers;
+    let containers = patched.spec.template.spec.unwrap().containers;
     let names: Vec<&str> = containers.iter().map(|container| container.name.as_str()).collect();
     assert_eq!(names, ["side", name.as_str()]);
     let operations = json!([{"op": "replace", "path": "/spec/replicas", "value": 2}]);
     let operations: json_patch::Patch = serde_json::from_value(operations).unwrap();
     let patched = api.patch("web", &params, &Patch::Json::<()>(operations)).await.unwrap();
-    assert_eq!(patched.spec.unwrap().replicas, Some(2));
+    assert_eq!(patched.spec.replicas, Some(2));
 }
 
 #[tokio::test]
@@ -93,7 +84,7 @@ async fn scale_reads_and_writes_the_replicas() {
     let patch = Patch::Merge(json!({"spec": {"replicas": 3}}));
     let scale = api.patch_scale("web", &PatchParams::default(), &patch).await.unwrap();
     assert_eq!(scale.spec.unwrap().replicas, Some(3));
-    assert_eq!(api.get("web").await.unwrap().spec.unwrap().replicas, Some(3));
+    assert_eq!(api.get("web").await.unwrap().spec.replicas, Some(3));
 }
 
 #[tokio::test]
