@@ -49,13 +49,14 @@ impl Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = ArgGroup::new("target").multiple(false))]
 pub struct Run {
-    /// Deploy this manifest and run one experiment on it, instead of the story
-    #[arg(long, value_name = "FILE", help_heading = "Application")]
+    /// Deploy this manifest, a file or a folder, and run one experiment on it, instead of the story
+    #[arg(long, value_name = "PATH", help_heading = "Application")]
     pub manifest: Option<PathBuf>,
-    /// What the manifest's images do, and the journeys of its users; without it, the sock shop's model
+    /// What the manifest's images do, and the journeys of its users [default: the sock shop's model]
     #[arg(long, value_name = "FILE", requires = "manifest", help_heading = "Application")]
     pub model: Option<PathBuf>,
-    /// Take every image that the model does not describe to answer 200; the report lists them
+    /// Take every image that the model does not describe to answer 200; the report lists them. Without a model, too: the one
+    /// journey is then GET / on the Service by which traffic comes in
     #[arg(long, requires = "manifest", help_heading = "Application")]
     pub assume_default_model: bool,
 

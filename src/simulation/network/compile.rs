@@ -122,7 +122,7 @@ fn steps(
     let at = || place(name, &route.request);
     let first = tables.ops.len() as u32;
     for wanted in &service.waits_for {
-        if tables.described(namespace, wanted).is_none() {
+        if tables.described(namespace, wanted).is_none() && !tables.assuming.contains(namespace) {
             return Err(InstallError::UnknownService {
                 place: format!("service `{name}`, waits_for"),
                 callee: wanted.clone(),
@@ -202,6 +202,10 @@ pub(super) fn aim(
     at: impl Fn() -> String,
 ) -> Result<u32, InstallError> {
     if tables.described(namespace, service).is_none() {
+        if tables.assuming.contains(namespace) {
+            let parsed = line(request, &at)?;
+            return Ok(tables.aim(namespace, service, &parsed).0);
+        }
         return Err(InstallError::UnknownService {
             place: at(),
             callee: service.to_owned(),

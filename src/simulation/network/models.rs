@@ -18,6 +18,22 @@ impl Network {
     /// The first thing in the model that makes no sense; then nothing has changed.
     pub fn install(&mut self, namespace: &str, app: &Application) -> Result<(), InstallError> {
         let mut tables = (*self.tables).clone();
+        tables.assuming.remove(namespace);
+        self.install_into(tables, namespace, app)
+    }
+
+    /// Like [`Network::install`], but calls and journeys may lead to services that are not described: their images are assumed to
+    /// answer everything.
+    ///
+    /// # Errors
+    /// The first thing in the model that makes no sense; then nothing has changed.
+    pub fn install_assuming(&mut self, namespace: &str, app: &Application) -> Result<(), InstallError> {
+        let mut tables = (*self.tables).clone();
+        tables.assuming.insert(namespace.to_owned());
+        self.install_into(tables, namespace, app)
+    }
+
+    fn install_into(&mut self, mut tables: Tables, namespace: &str, app: &Application) -> Result<(), InstallError> {
         compile::application(&mut tables, namespace, app)?;
         let mut trial = tables.clone();
         for (name, journey) in &app.journeys {

@@ -1,5 +1,6 @@
 //! The installed application models, compiled: dense indices instead of names, for the hot path.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::image;
@@ -35,6 +36,8 @@ pub(super) struct Tables {
     pub(super) targets: Vec<Target>,
     /// Namespace and name of every Service that is called.
     pub(super) names: Vec<(Arc<str>, Arc<str>)>,
+    /// The namespaces in which images without a description are assumed to answer everything.
+    pub(super) assuming: BTreeSet<String>,
     requests: Vec<RequestLine>,
     contents: Vec<String>,
 }
