@@ -47,6 +47,9 @@ pub struct Profile {
     pub autoscaler: Option<Autoscaler>,
     /// How a terminated instance ends.
     pub terminate: Terminate,
+    /// What a Service of type LoadBalancer gets; none: it stays pending, and users enter by its node port.
+    #[serde(default)]
+    pub load_balancers: Option<LoadBalancers>,
 }
 
 /// The nodes of a cluster.
@@ -225,6 +228,48 @@ pub struct Autoscaler {
     pub utilization_percent: u32,
     /// From its pod's start to its first scan (leader election included).
     pub start: Between,
+}
+
+/// The cloud's load balancers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancers {
+    /// What a Service gets that asks for nothing special.
+    pub classic: LoadBalancer,
+    /// What it gets with the annotation `service.beta.kubernetes.io/aws-load-balancer-type`: `nlb` or `external`.
+    pub network: LoadBalancer,
+}
+
+/// A load balancer's delays and its targets' health checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancer {
+    /// From the Service's creation until the load balancer's name resolves.
+    pub provision: Between,
+    /// From a node's coming or going to its being registered or deregistered.
+    pub register: Between,
+    /// Between two checks of a target.
+    #[serde(with = "super::units::text")]
+    pub interval: std::time::Duration,
+    /// How long a check waits for an answer.
+    #[serde(with = "super::units::text")]
+    pub timeout: std::time::Duration,
+    /// Passed checks in a row that make a target healthy.
+    pub healthy: u32,
+    /// Failed checks in a row that make it unhealthy.
+    pub unhealthy: u32,
+    /// What happens when no target is healthy.
+    pub none_healthy: NoneHealthy,
+}
+
+/// What a load balancer does without a healthy target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoneHealthy {
+    /// Connections are closed.
+    Close,
+    /// It «fails open»: all targets get connections.
+    All,
 }
 
 /// How a terminated instance ends.

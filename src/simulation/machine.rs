@@ -90,6 +90,13 @@ impl World {
             images: BTreeSet::new(),
             addresses: 0,
         });
+        let zone = self
+            .profile
+            .nodes
+            .zones
+            .iter()
+            .position(|zone| **zone == *self.machines[id.0 as usize].zone);
+        self.fabric.zones.push(zone.map_or(u32::MAX, |index| index as u32));
         self.fabric.machines.push(Power::Booting);
         self.fabric.inside.push(Vec::new());
         self.after(boot, Event::Booted(id));
@@ -229,6 +236,7 @@ impl World {
             self.scheduler.add_node(info);
         }
         self.adopt_proxy(id);
+        self.targets_changed();
         self.daemon_sets_changed();
         self.room_appeared();
     }
@@ -398,6 +406,7 @@ impl World {
             node: node.meta.name.to_string(),
             by: by.to_owned(),
         });
+        self.targets_changed();
         self.daemon_sets_changed();
     }
 

@@ -22,6 +22,7 @@ mod load;
 mod loss;
 mod models;
 mod pod;
+mod proxy;
 mod queue;
 mod request_line;
 mod serve;
@@ -42,6 +43,7 @@ use self::frame::Frame;
 use self::kernel::{Conntrack, Rejections};
 use self::load::Load;
 use self::pod::Memory;
+use self::proxy::Affinity;
 use self::queue::{Queue, What};
 use self::slab::Slab;
 use self::tables::Tables;
@@ -78,6 +80,7 @@ pub struct Network {
     memories: Vec<Memory>,
     rejections: Rejections,
     conntrack: Conntrack,
+    affinity: Affinity,
     one_client: bool,
     load: Load,
     tally: Tally,
@@ -99,6 +102,7 @@ struct Chance {
     work: Stream,
     look_up: Stream,
     port: Stream,
+    balance: Stream,
 }
 
 impl Network {
@@ -121,6 +125,7 @@ impl Network {
                 work: Stream::new(seed, "network/work"),
                 look_up: Stream::new(seed, "network/look-up"),
                 port: Stream::new(seed, "network/port"),
+                balance: Stream::new(seed, "network/balance"),
             },
             queue: Queue::default(),
             frames: Slab::default(),
@@ -128,6 +133,7 @@ impl Network {
             memories: Vec::new(),
             rejections: Rejections::default(),
             conntrack: Conntrack::default(),
+            affinity: Affinity::default(),
             one_client: true,
             load: Load::default(),
             tally: Tally::default(),

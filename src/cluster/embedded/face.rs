@@ -27,7 +27,7 @@ use serde_json::Value;
 use tower::Service;
 
 use super::driver::{Driver, DriverError, Live};
-use crate::simulation::api::Resource;
+use crate::simulation::api::Served;
 use listing::ListOptions;
 use path::{Facet, Item, Target};
 use query::Query;
@@ -43,14 +43,12 @@ const LONGEST_BODY: usize = 3 * 1024 * 1024;
 /// A Kubernetes API server over a driven world. Clones serve the same world.
 pub(crate) struct Face<W> {
     driver: Driver<W>,
-    resources: &'static [Resource],
 }
 
 impl<W> Clone for Face<W> {
     fn clone(&self) -> Self {
         Self {
             driver: self.driver.clone(),
-            resources: self.resources,
         }
     }
 }
@@ -61,8 +59,8 @@ impl<W: Live + 'static> Face<W> {
     /// # Errors
     /// When the simulation has panicked before.
     pub(crate) fn new(driver: Driver<W>) -> Result<Self, DriverError> {
-        let resources = driver.with(|world| world.resources())?;
-        Ok(Self { driver, resources })
+        driver.with(|_world| ())?;
+        Ok(Self { driver })
     }
 
     /// A client of this cluster, in the namespace `default`.
@@ -73,12 +71,13 @@ impl<W: Live + 'static> Face<W> {
     async fn answer(&self, request: Request<Body>) -> Result<Answer, Refusal> {
         let (head, body) = request.into_parts();
         let query = Query::parse(head.uri.query());
-        let target = Target::parse(head.uri.path(), self.resources)?;
+        let resources = self.driver.with(|world| world.resources())?;
+        let target = Target::parse(head.uri.path(), &resources)?;
         let is_get = head.method == Method::GET;
         let ok = |value: Value| Ok(response::json(StatusCode::OK, &value));
         match target {
             Target::Collection { resource, namespace } => {
-                self.collection(head.method, &head.headers, resource, namespace, &query, body)
+                self.collection(head.method, &head.headers, &resource, namespace, &query, body)
                     .await
             }
             Target::Object(item) => self.object(head.method, &head.headers, item, &query, body).await,
@@ -86,9 +85,9 @@ impl<W: Live + 'static> Face<W> {
             Target::Health => Ok(response::text("ok".to_owned())),
             Target::Version => ok(discovery::version()),
             Target::CoreVersions => ok(discovery::core_versions()),
-            Target::Groups => ok(discovery::groups(self.resources)),
-            Target::Group(name) => ok(discovery::group(self.resources, &name)?),
-            Target::Resources { group, version } => ok(discovery::resources(self.resources, &group, &version)?),
+            Target::Groups => ok(discovery::groups(&resources)),
+            Target::Group(name) => ok(discovery::group(&resources, &name)?),
+            Target::Resources { group, version } => ok(discovery::resources(&resources, &group, &version)?),
         }
     }
 
@@ -96,7 +95,7 @@ impl<W: Live + 'static> Face<W> {
         &self,
         method: Method,
         headers: &HeaderMap,
-        resource: &'static Resource,
+        resource: &Served,
         namespace: Option<String>,
         query: &Query,
         body: Body,
@@ -109,7 +108,7 @@ impl<W: Live + 'static> Face<W> {
                     let options = WatchOptions::parse(query)?;
                     return Ok(watching::serve(
                         self.driver.clone(),
-                        resource,
+                        resource.clone(),
                         selection,
                         &options,
                         shape,
@@ -158,11 +157,11 @@ impl<W: Live + 'static> Face<W> {
                 return Ok(response::text(self.driver.with(|world| log(world, &item, query))??));
             }
             (Method::GET, Facet::Whole) if query.switch("watch").unwrap_or_default() => {
-                let selection = Selection::parse(item.resource, item.namespace, query)?.only(&item.name)?;
+                let selection = Selection::parse(&item.resource, item.namespace, query)?.only(&item.name)?;
                 let options = WatchOptions::parse(query)?;
                 return Ok(watching::serve(
                     self.driver.clone(),
-                    item.resource,
+                    item.resource.clone(),
                     selection,
                     &options,
                     shape,

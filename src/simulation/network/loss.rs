@@ -20,6 +20,9 @@ impl Network {
         self.effects
             .retain(|Effect::Crash { pod: crashed, .. }| *crashed != pod);
         if let Some(memory) = self.memories.get_mut(pod.0 as usize) {
+            for call in memory.queued() {
+                self.frames.remove(call);
+            }
             memory.clear();
         }
         let at_pod = |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.pod == pod;
@@ -47,12 +50,22 @@ impl Network {
         self.compare(fabric);
         let on_machine =
             |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.machine == machine;
+        // Behind a load balancer a connection also runs through the node that forwards it: the answer is lost.
+        let through: Vec<Key> = self
+            .frames
+            .iter()
+            .filter(|(_, frame)| frame.phase == Phase::Serving && frame.via == Some(machine) && !on_machine(frame))
+            .map(|(key, _)| key)
+            .collect();
         let silent: Vec<(Key, Frame)> = self
             .frames
             .iter()
             .filter(|(_, frame)| on_machine(frame))
             .map(|(key, frame)| (key, *frame))
             .collect();
+        for key in through {
+            self.hang(key);
+        }
         for (key, frame) in silent {
             self.effects.retain(|Effect::Crash { pod, .. }| *pod != frame.pod);
             if matches!(frame.caller, Caller::Nobody) {

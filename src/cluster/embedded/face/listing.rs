@@ -12,25 +12,16 @@ use super::query::{Query, not_a_number};
 use super::response::Shape;
 use super::selector::Selection;
 use super::status::Refusal;
-use crate::simulation::api::{ApiChange, ApiError, ApiObject, ApiStore, Resource};
+use crate::simulation::api::{ApiChange, ApiError, ApiObject, ApiStore, Resource, Served};
 use token::Token;
-
-/// The plural name with its group, as messages have it: `deployments.apps`.
-pub(super) fn qualified(resource: &Resource) -> String {
-    if resource.group.is_empty() {
-        resource.plural.to_owned()
-    } else {
-        format!("{}.{}", resource.plural, resource.group)
-    }
-}
 
 /// The stored object.
 pub(super) fn find(store: &impl ApiStore, item: &Item) -> Result<ApiObject, Refusal> {
     store
-        .get(item.resource, item.namespace.as_deref(), &item.name)
+        .get(&item.resource, item.namespace.as_deref(), &item.name)
         .ok_or_else(|| {
             Refusal::Store(ApiError::NotFound {
-                plural: qualified(item.resource),
+                plural: item.resource.qualified(),
                 name: item.name.clone(),
             })
         })
@@ -123,7 +114,7 @@ impl ListOptions {
 /// The list of a collection.
 pub(super) fn list(
     store: &impl ApiStore,
-    resource: &'static Resource,
+    resource: &Served,
     selection: &Selection,
     options: &ListOptions,
     shape: Shape,

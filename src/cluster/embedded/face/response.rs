@@ -48,9 +48,9 @@ impl Shape {
     }
 
     /// The kind and API version that objects of `resource` have in this form.
-    pub(super) fn types(self, resource: &Resource) -> (&'static str, String) {
+    pub(super) fn types(self, resource: &Resource) -> (&str, String) {
         match self {
-            Self::Whole => (resource.kind, resource.api_version()),
+            Self::Whole => (&resource.kind, resource.api_version()),
             Self::Metadata => ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned()),
         }
     }
@@ -62,7 +62,7 @@ impl Shape {
         match self {
             Self::Whole => whole,
             Self::Metadata => {
-                let (kind, api_version) = self.types(object.resource);
+                let (kind, api_version) = self.types(&object.resource);
                 json!({"kind": kind, "apiVersion": api_version, "metadata": whole["metadata"].take()})
             }
         }

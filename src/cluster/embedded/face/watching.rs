@@ -14,7 +14,7 @@ use super::response::{self, Answer, Shape};
 use super::selector::Selection;
 use super::status::Refusal;
 use crate::cluster::embedded::driver::{Driver, Live};
-use crate::simulation::api::{ApiChange, ApiStore, Resource};
+use crate::simulation::api::{ApiChange, ApiStore, Served};
 use options::Start;
 pub(super) use options::WatchOptions;
 
@@ -30,7 +30,7 @@ const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 /// would ask again for the same version, for ever.
 pub(super) fn serve<W: Live + 'static>(
     driver: Driver<W>,
-    resource: &'static Resource,
+    resource: Served,
     selection: Selection,
     options: &WatchOptions,
     shape: Shape,
@@ -73,7 +73,7 @@ pub(super) fn serve<W: Live + 'static>(
 
 /// What the client wants to see, and how.
 struct View {
-    resource: &'static Resource,
+    resource: Served,
     selection: Selection,
     shape: Shape,
 }
@@ -160,7 +160,7 @@ impl View {
             Start::Now => Ok((String::new(), store.version())),
             Start::Everything { least } => {
                 super::listing::reached(store, least)?;
-                let objects = store.list(self.resource, self.selection.namespace());
+                let objects = store.list(&self.resource, self.selection.namespace());
                 let selected = objects.iter().filter(|object| self.selection.matches(object));
                 let mut lines: String = selected
                     .map(|object| line("ADDED", &self.shape.object(object, object.version)))
@@ -180,7 +180,7 @@ impl View {
             return Ok((String::new(), seen));
         }
         let changes = store
-            .changes(self.resource, seen)
+            .changes(&self.resource, seen)
             .map_err(|expired| Refusal::WatchExpired {
                 requested: seen,
                 oldest: expired.oldest,
@@ -209,7 +209,7 @@ impl View {
     }
 
     fn bookmark(&self, version: u64, initial_end: bool) -> String {
-        let (kind, api_version) = self.shape.types(self.resource);
+        let (kind, api_version) = self.shape.types(&self.resource);
         let mut metadata = json!({"resourceVersion": version.to_string(), "creationTimestamp": null});
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});

@@ -73,6 +73,11 @@ const DAEMON_SET: &[&str] = &["selector", "template.metadata"];
 const SERVICE: &[&str] = &[
     "clusterIP",
     "clusterIPs",
+    "externalTrafficPolicy",
+    "internalTrafficPolicy",
+    "sessionAffinity",
+    "sessionAffinityConfig",
+    "trafficDistribution",
     "ports[].name",
     "ports[].nodePort",
     "ports[].port",
