@@ -1,6 +1,7 @@
 //! The network's laws, on fabrics built by hand.
 
 mod failures;
+mod journeys;
 mod laws;
 mod load;
 mod memory;

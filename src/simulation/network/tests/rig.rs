@@ -99,9 +99,13 @@ pub(super) fn shop() -> Application {
 impl Rig {
     /// The shop with so many pods of each service.
     pub(super) fn new(seed: u64, replicas: u32) -> Self {
-        let app = shop();
+        Self::of(seed, &shop(), replicas)
+    }
+
+    /// Any application, in the shop's namespace.
+    pub(super) fn of(seed: u64, app: &Application, replicas: u32) -> Self {
         let mut network = Network::new(seed);
-        network.install("shop", &app).expect("the shop's model");
+        network.install("shop", app).expect("the model");
         let mut rig = Self {
             fabric: Fabric::default(),
             network,
@@ -109,7 +113,8 @@ impl Rig {
             replicas: Vec::new(),
         };
         for (name, service) in &app.services {
-            let model = rig.network.model_for("shop", &service.images[0], name);
+            let image = service.images.first().map_or("any", String::as_str);
+            let model = rig.network.model_for("shop", image, name);
             assert!(model.is_some());
             rig.service("shop", name, replicas, model);
         }
