@@ -51,6 +51,15 @@ pub enum AppError {
         #[source]
         source: ModelError,
     },
+    /// A file of journeys does not read.
+    #[error("{origin} is not a file of journeys")]
+    Journeys {
+        /// The file.
+        origin: String,
+        /// What is wrong.
+        #[source]
+        source: ModelError,
+    },
     /// A model makes no sense on this cluster.
     #[error("the cluster refuses the application's model")]
     Describe(#[source] ClusterError),

@@ -2,6 +2,7 @@
 //!
 //! * [`args`] reads the command line, [`settings`] makes of it what an experiment needs.
 //! * [`story`] tells the workshop's story; [`single`] runs one experiment on a manifest.
+//! * [`schema`] prints the schemas of the files that users write.
 //! * [`output`] writes the files, [`progress`] says what is going on, [`exit`] is what the shell learns.
 
 pub mod args;
@@ -9,6 +10,7 @@ pub mod error;
 pub mod exit;
 pub mod output;
 pub mod progress;
+pub mod schema;
 pub mod settings;
 pub mod single;
 pub mod story;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::Args;
+use args::{Args, Asked};
 use error::CliError;
 use exit::Exit;
 use output::Output;
@@ -41,7 +43,13 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 fn run(args: Args) -> Exit {
-    let args = args.run();
+    let args = match args.asked() {
+        Asked::Run(run) => run,
+        Asked::Schema(of) => {
+            let printed = print(&schema::text(of));
+            return printed.map_or_else(|error| report(&error), |()| Exit::Expected);
+        }
+    };
     let done = Settings::new(&args).and_then(|settings| {
         let progress = Progress::new(args.quiet);
         let started = output::wall_clock();
@@ -53,14 +61,16 @@ fn run(args: Args) -> Exit {
             story::run(&args, &settings, &output, &progress, started)
         }
     });
-    done.unwrap_or_else(|error| {
-        // Where stderr is gone, too, the code still says it.
-        let _ = match &error {
-            CliError::Usage(usage) => usage.print(),
-            error => writeln!(anstream::stderr(), "error: {}", crate::error::chain(error)),
-        };
-        error.exit()
-    })
+    done.unwrap_or_else(|error| report(&error))
+}
+
+/// Says what went wrong. Where stderr is gone, too, the code still says it.
+fn report(error: &CliError) -> Exit {
+    let _ = match error {
+        CliError::Usage(usage) => usage.print(),
+        error => writeln!(anstream::stderr(), "error: {}", crate::error::chain(error)),
+    };
+    error.exit()
 }
 
 /// A runtime for one cluster: its clock is the cluster's.

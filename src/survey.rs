@@ -17,7 +17,7 @@ use crate::model::history::History;
 use crate::model::journey::Journey;
 use crate::model::profile::Profile;
 use crate::model::time::{Span, Time};
-use crate::simulation::api::{ApiError, ApiStore as _, Part, Resource, merge};
+use crate::simulation::api::{ApiError, ApiStore as _, Part, Served, merge};
 use crate::simulation::network::InstallError;
 use crate::simulation::objects::resources;
 use crate::simulation::world::World;
@@ -94,7 +94,7 @@ impl Stage {
         }
         // What was so already is complete at once.
         for _ in 0..LONGEST {
-            let lacking = |(resource, space, object): &(&'static Resource, Option<String>, &Object)| {
+            let lacking = |(resource, space, object): &(&'static Served, Option<String>, &Object)| {
                 let found = self.world.get(resource, space.as_deref(), &object.name);
                 match found {
                     Some(found) => ready::lacking(&object.kind, &found.body.project()).is_some(),
@@ -110,7 +110,7 @@ impl Stage {
     }
 
     /// Creates an object, or changes the one that is there; its namespace is made when nobody has made it.
-    fn apply(&mut self, resource: &'static Resource, object: &Object, space: Option<&str>) -> Result<(), SurveyError> {
+    fn apply(&mut self, resource: &'static Served, object: &Object, space: Option<&str>) -> Result<(), SurveyError> {
         let refused = |error| SurveyError::Refused(format!("{} `{}`", object.kind, object.name), error);
         let mut value = object.value.clone();
         if let Some(space) = space {

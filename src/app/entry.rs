@@ -1,11 +1,9 @@
 //! By which Service users come in, when nobody has said so; and the journey that is then made.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::manifest::Manifest;
-use crate::model::journey::{Expect, Journey, Request};
+use crate::model::journey::{Journey, Request};
 
 /// The name of the journey that needs no description.
 pub const DEFAULT: &str = "default";
@@ -15,19 +13,7 @@ const FRONT: [&str; 8] = ["front", "web", "www", "-ui", "gateway", "proxy", "pag
 
 /// `GET /` on the Service by which traffic comes in, ten times a second.
 pub(super) fn journey(entry: &str) -> Journey {
-    Journey {
-        entry: entry.to_owned(),
-        rate: 10,
-        timeout: Duration::from_secs(5),
-        steps: vec![Request {
-            request: "GET /".to_owned(),
-            expect: Some(Expect {
-                status: 200,
-                body: None,
-            }),
-        }],
-        ..Journey::default()
-    }
+    Journey::through(entry).step(Request::get("/").status(200))
 }
 
 /// The entry of a manifest, in the namespace that its journeys enter.

@@ -1,5 +1,6 @@
 //! Applications that are yet to be deployed, and such as are there already.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,11 +14,13 @@ use super::manifest::{Found, Manifest, ManifestError, Unfound, find};
 use super::{App, AppError, entry, read, ready};
 use crate::cluster::Cluster;
 use crate::model::application::Application;
+use crate::model::journey::{Journey, Journeys};
 
 /// What an application's images do, as far as somebody said.
 #[derive(Clone, Debug, Default)]
 struct Behaviour {
     model: Option<Application>,
+    journeys: BTreeMap<String, Journey>,
     assume_default: bool,
 }
 
@@ -29,12 +32,22 @@ impl Behaviour {
         })
     }
 
+    fn journeys(path: &Path) -> Result<BTreeMap<String, Journey>, AppError> {
+        let read = Journeys::from_yaml(&read(path)?).map_err(|source| AppError::Journeys {
+            origin: path.display().to_string(),
+            source,
+        })?;
+        Ok(read.journeys)
+    }
+
     fn app(self, name: &str, namespace: &str, entry: Option<String>) -> App {
         let assumed = self.assume_default;
+        let mut model = self.model.unwrap_or_else(|| Application::unnamed(name));
+        model.journeys.extend(self.journeys);
         App {
             name: name.into(),
             namespace: namespace.into(),
-            model: Arc::new(self.model.unwrap_or_else(|| Application::unnamed(name))),
+            model: Arc::new(model),
             default: entry.filter(|_| assumed).map(|entry| Arc::new(entry::journey(&entry))),
         }
     }
@@ -108,6 +121,21 @@ impl Undeployed {
     pub fn model_file(self, path: impl AsRef<Path>) -> Result<Self, AppError> {
         let model = Behaviour::file(path.as_ref())?;
         Ok(self.model(model))
+    }
+
+    /// Journeys of its users, from a file; one that is called like one of the model takes its place.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no journeys.
+    pub fn journeys_file(mut self, path: impl AsRef<Path>) -> Result<Self, AppError> {
+        self.behaviour.journeys.extend(Behaviour::journeys(path.as_ref())?);
+        Ok(self)
+    }
+
+    /// A journey of its users; it takes the place of one of the model that is called like it.
+    pub fn user_journey(mut self, name: impl Into<String>, journey: Journey) -> Self {
+        self.behaviour.journeys.insert(name.into(), journey);
+        self
     }
 
     /// Takes every image that the model does not describe to answer 200 to everything. The report lists them. The application
@@ -236,6 +264,21 @@ impl Existing {
     pub fn model_file(self, path: impl AsRef<Path>) -> Result<Self, AppError> {
         let model = Behaviour::file(path.as_ref())?;
         Ok(self.model(model))
+    }
+
+    /// Journeys of its users, from a file; one that is called like one of the model takes its place.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no journeys.
+    pub fn journeys_file(mut self, path: impl AsRef<Path>) -> Result<Self, AppError> {
+        self.behaviour.journeys.extend(Behaviour::journeys(path.as_ref())?);
+        Ok(self)
+    }
+
+    /// A journey of its users; it takes the place of one of the model that is called like it.
+    pub fn user_journey(mut self, name: impl Into<String>, journey: Journey) -> Self {
+        self.behaviour.journeys.insert(name.into(), journey);
+        self
     }
 
     /// As for [`Undeployed::assume_default_model`].

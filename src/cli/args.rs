@@ -32,15 +32,39 @@ enum Command {
     /// Tells the story, or runs one experiment on `--manifest` (what happens without a command, too)
     #[command(after_help = HELP)]
     Run(Box<Run>),
+    /// Prints the JSON Schema of a file that you write
+    Schema {
+        /// Of a model, or of a file of journeys
+        of: Schema,
+    },
+}
+
+/// The files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Schema {
+    /// What an application's images do: `--model`
+    Model,
+    /// Its users' journeys: `--journey`
+    Journey,
+}
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Asked {
+    /// The story, or one experiment.
+    Run(Run),
+    /// A schema.
+    Schema(Schema),
 }
 
 impl Args {
-    /// What to run.
+    /// What is asked for.
     #[must_use]
-    pub fn run(self) -> Run {
+    pub fn asked(self) -> Asked {
         match self.command {
-            Some(Command::Run(run)) => *run,
-            None => self.run,
+            Some(Command::Run(run)) => Asked::Run(*run),
+            Some(Command::Schema { of }) => Asked::Schema(of),
+            None => Asked::Run(self.run),
         }
     }
 }
@@ -55,6 +79,9 @@ pub struct Run {
     /// What the manifest's images do, and the journeys of its users [default: the sock shop's model]
     #[arg(long, value_name = "FILE", requires = "manifest", help_heading = "Application")]
     pub model: Option<PathBuf>,
+    /// Journeys of its users: all hypotheses are about them, and about the model's
+    #[arg(long, value_name = "FILE", requires = "manifest", help_heading = "Application")]
+    pub journey: Option<PathBuf>,
     /// Take every image that the model does not describe to answer 200; the report lists them. Without a model, too: the one
     /// journey is then GET / on the Service by which traffic comes in
     #[arg(long, requires = "manifest", help_heading = "Application")]
@@ -167,7 +194,10 @@ mod tests {
 
     #[test]
     fn options_stand_after_run_or_alone() {
-        let seed = |line: &[&str]| Args::try_parse_from(line).map(|args| args.run().seed).ok();
+        let seed = |line: &[&str]| match Args::try_parse_from(line).ok()?.asked() {
+            Asked::Run(run) => Some(run.seed),
+            Asked::Schema(_) => None,
+        };
         assert_eq!(seed(&["steadfast"]), Some(0));
         assert_eq!(seed(&["steadfast", "--seed", "3"]), Some(3));
         assert_eq!(seed(&["steadfast", "run", "--seed", "3"]), Some(3));
@@ -190,6 +220,9 @@ mod tests {
             "--expect aborted --manifest x",
             "--expect held",
             "--model x",
+            "--journey x",
+            "schema",
+            "schema cluster",
             "--assume-default-model",
             "--seeds 1 --manifest x",
             "--nodes 0",

@@ -71,6 +71,9 @@ fn application(args: &Run, manifest: &Path) -> Result<Undeployed, CliError> {
             source,
         })?),
     };
+    if let Some(file) = &args.journey {
+        application = application.journeys_file(file)?;
+    }
     if args.assume_default_model {
         application = application.assume_default_model();
     }
