@@ -19,7 +19,7 @@ pub struct Statuses(pub Vec<StatusRange>);
 impl Default for Statuses {
     /// 200 to 399: an answer, or the way to one.
     fn default() -> Self {
-        Self(vec![StatusRange { from: 200, to: 399 }])
+        Self([200, 300].map(|from| StatusRange { from, to: from + 99 }).to_vec())
     }
 }
 
@@ -98,9 +98,7 @@ impl<'de> Deserialize<'de> for StatusRange {
 impl Serialize for Statuses {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0.as_slice() {
-            [one] if one.from == one.to || one.to - one.from == 99 => one.serialize(serializer),
-            // The default spans two classes.
-            [one] => serializer.collect_seq((one.from / 100..=one.to / 100).map(|class| format!("{class}xx"))),
+            [one] => one.serialize(serializer),
             all => serializer.collect_seq(all),
         }
     }
