@@ -1,6 +1,7 @@
 //! The `steadfast` command.
 //!
 //! * [`args`] reads the command line, [`settings`] makes of it what an experiment needs.
+//! * [`up`] serves a cluster to kubectl and other clients.
 //! * [`story`] tells the workshop's story; [`single`] runs one experiment on a manifest.
 //! * [`schema`] prints the schemas of the files that users write.
 //! * [`output`] writes the files, [`progress`] says what is going on, [`exit`] is what the shell learns.
@@ -14,13 +15,14 @@ pub mod schema;
 pub mod settings;
 pub mod single;
 pub mod story;
+pub mod up;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Args, Asked};
+use args::{Args, Run, Task};
 use error::CliError;
 use exit::Exit;
 use output::Output;
@@ -43,34 +45,32 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 fn run(args: Args) -> Exit {
-    let args = match args.asked() {
-        Asked::Run(run) => run,
-        Asked::Schema(of) => {
-            let printed = print(&schema::text(of));
-            return printed.map_or_else(|error| report(&error), |()| Exit::Expected);
-        }
+    let done = match args.task() {
+        Task::Run(args) => experiment(&args),
+        Task::Up(args) => up::run(&args),
+        Task::Schema(of) => print(&schema::text(of)).map(|()| Exit::Expected),
     };
-    let done = Settings::new(&args).and_then(|settings| {
-        let progress = Progress::new(args.quiet);
-        let started = output::wall_clock();
-        if let Some(manifest) = &args.manifest {
-            let output = Output::prepare(&args.output, &single::names(manifest))?;
-            single::run(&args, manifest, &settings, &output, &progress, started)
-        } else {
-            let output = Output::prepare(&args.output, &story::NAMES)?;
-            story::run(&args, &settings, &output, &progress, started)
-        }
-    });
-    done.unwrap_or_else(|error| report(&error))
+    done.unwrap_or_else(|error| {
+        // Where stderr is gone, too, the code still says it.
+        let _ = match &error {
+            CliError::Usage(usage) => usage.print(),
+            error => writeln!(anstream::stderr(), "error: {}", crate::error::chain(error)),
+        };
+        error.exit()
+    })
 }
 
-/// Says what went wrong. Where stderr is gone, too, the code still says it.
-fn report(error: &CliError) -> Exit {
-    let _ = match error {
-        CliError::Usage(usage) => usage.print(),
-        error => writeln!(anstream::stderr(), "error: {}", crate::error::chain(error)),
-    };
-    error.exit()
+fn experiment(args: &Run) -> Result<Exit, CliError> {
+    let settings = Settings::new(args)?;
+    let progress = Progress::new(args.quiet);
+    let started = output::wall_clock();
+    if let Some(manifest) = &args.manifest {
+        let output = Output::prepare(&args.output, &single::names(manifest))?;
+        single::run(args, manifest, &settings, &output, &progress, started)
+    } else {
+        let output = Output::prepare(&args.output, &story::NAMES)?;
+        story::run(args, &settings, &output, &progress, started)
+    }
 }
 
 /// A runtime for one cluster: its clock is the cluster's.

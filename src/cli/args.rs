@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgGroup, value_parser};
 
 use super::exit::HELP;
+use super::up::args::Up;
 use crate::model::experiment::Verdict;
 use crate::model::fault::Mode;
 use crate::model::profile::Profile;
@@ -32,6 +33,9 @@ enum Command {
     /// Tells the story, or runs one experiment on `--manifest` (what happens without a command, too)
     #[command(after_help = HELP)]
     Run(Box<Run>),
+    /// Serves an embedded cluster on a loopback port, for kubectl and other clients, until Ctrl-C
+    #[command(after_help = HELP)]
+    Up(Box<Up>),
     /// Prints the JSON Schema of a file that you write
     Schema {
         /// Of a model, or of a file of journeys
@@ -48,23 +52,26 @@ pub enum Schema {
     Journey,
 }
 
-/// What the command line asks for.
+/// What a command line asks for.
 #[derive(Debug)]
-pub enum Asked {
+pub enum Task {
     /// The story, or one experiment.
-    Run(Run),
+    Run(Box<Run>),
+    /// A cluster to work with.
+    Up(Box<Up>),
     /// A schema.
     Schema(Schema),
 }
 
 impl Args {
-    /// What is asked for.
+    /// What to do.
     #[must_use]
-    pub fn asked(self) -> Asked {
+    pub fn task(self) -> Task {
         match self.command {
-            Some(Command::Run(run)) => Asked::Run(*run),
-            Some(Command::Schema { of }) => Asked::Schema(of),
-            None => Asked::Run(self.run),
+            Some(Command::Run(run)) => Task::Run(run),
+            Some(Command::Up(up)) => Task::Up(up),
+            Some(Command::Schema { of }) => Task::Schema(of),
+            None => Task::Run(Box::new(self.run)),
         }
     }
 }
@@ -148,7 +155,7 @@ pub struct Run {
     pub quiet: bool,
 }
 
-fn mode() -> impl clap::builder::TypedValueParser<Value = Mode> {
+pub(super) fn mode() -> impl clap::builder::TypedValueParser<Value = Mode> {
     const MODES: [Mode; 3] = [Mode::Terminate, Mode::Kill, Mode::Delete];
     PossibleValuesParser::new(MODES.map(Mode::name)).map(|name| {
         let known = MODES.into_iter().find(|mode| mode.name() == name);
@@ -194,13 +201,15 @@ mod tests {
 
     #[test]
     fn options_stand_after_run_or_alone() {
-        let seed = |line: &[&str]| match Args::try_parse_from(line).ok()?.asked() {
-            Asked::Run(run) => Some(run.seed),
-            Asked::Schema(_) => None,
+        let seed = |line: &[&str]| match Args::try_parse_from(line).ok()?.task() {
+            Task::Run(run) => Some(run.seed),
+            Task::Up(up) => Some(up.seed + 100),
+            Task::Schema(_) => None,
         };
         assert_eq!(seed(&["steadfast"]), Some(0));
         assert_eq!(seed(&["steadfast", "--seed", "3"]), Some(3));
         assert_eq!(seed(&["steadfast", "run", "--seed", "3"]), Some(3));
+        assert_eq!(seed(&["steadfast", "up", "--seed", "3"]), Some(103));
     }
 
     #[test]

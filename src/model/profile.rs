@@ -1,5 +1,7 @@
 //! A cluster profile: sizes, periods and delays as data, each with its source in the profile's file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::application::Between;
@@ -70,6 +72,9 @@ pub struct Nodes {
     pub memory_mib: u64,
     /// Pods a node takes.
     pub pods: u32,
+    /// Further allocatable resources by name, as quantities: `ephemeral-storage`, extended resources.
+    #[serde(default)]
+    pub resources: BTreeMap<String, String>,
     /// The node object of the control plane, when the cluster shows one.
     #[serde(default)]
     pub control_plane: Option<String>,
@@ -303,6 +308,13 @@ pub enum ProfileError {
 }
 
 impl Profile {
+    /// The minor version of Kubernetes: 36 of `v1.36.1`; 0 when it cannot be read.
+    #[must_use]
+    pub fn minor_version(&self) -> u32 {
+        let minor = self.kubernetes.split('.').nth(1);
+        minor.and_then(|minor| minor.parse().ok()).unwrap_or(0)
+    }
+
     /// The names of the built-in profiles.
     #[must_use]
     pub fn names() -> Vec<&'static str> {

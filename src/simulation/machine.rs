@@ -1,6 +1,6 @@
 //! Machines: their life from boot to silence, and the nodes that they register.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::fabric::{MachineId, Power};
 use super::objects::meta::Meta;
 use super::objects::node::{Lease, Node, Readiness};
 use super::objects::pod::NOT_READY;
-use super::objects::quantity::Amount;
+use super::objects::quantity::{self, Amount};
 use super::objects::template::{Effect, Taint};
 use super::scheduler::NodeInfo;
 use super::world::{World, draw};
@@ -127,6 +127,7 @@ impl World {
             unschedulable: row.body.unschedulable,
             allocatable: row.body.allocatable,
             pods: row.body.pods,
+            scalars: row.body.scalars.clone(),
         })
     }
 
@@ -151,7 +152,14 @@ impl World {
             unschedulable: false,
             allocatable: self.allocatable(),
             pods: nodes.pods,
+            scalars: self.scalars(),
         }
+    }
+
+    /// What nodes have besides CPU and memory, by name.
+    fn scalars(&self) -> Arc<BTreeMap<Arc<str>, u64>> {
+        let read = |(name, amount): (&String, &String)| Some((name.as_str().into(), quantity::units(amount).ok()?));
+        Arc::new(self.profile.nodes.resources.iter().filter_map(read).collect())
     }
 
     fn allocatable(&self) -> Amount {
@@ -202,6 +210,7 @@ impl World {
             taints,
             allocatable: self.allocatable(),
             pods: self.profile.nodes.pods,
+            scalars: self.scalars(),
             ready: if wait == Span::ZERO {
                 Readiness::True
             } else {

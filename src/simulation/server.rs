@@ -1,5 +1,6 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
+mod placing;
 mod removing;
 
 use std::net::Ipv4Addr;
@@ -271,6 +272,7 @@ impl World {
             "namespaces" => {
                 let (meta, body) = parse::namespace(object)?;
                 let meta = self.stamped(meta);
+                self.scheduler.set_namespace(&meta.name, &meta.labels);
                 self.store.namespaces.insert(&mut self.store.versions, meta, body);
             }
             "pods" => {
@@ -383,7 +385,11 @@ impl World {
     ) -> Result<(), ApiError> {
         let space = if resource.namespaced { namespace } else { "" };
         if part == Part::Status {
-            // Controllers own the status of what the simulation models; a written one is accepted and not kept.
+            // Controllers own the status of what the simulation models; a written one is accepted and not kept, but for the
+            // extended resources of nodes, which users advertise so.
+            if resource.plural == "nodes" {
+                self.advertise(name, object);
+            }
             return Ok(());
         }
         match resource.own_plural() {
@@ -444,6 +450,7 @@ impl World {
                 }
                 self.pod_changed(row);
                 self.store.change_pod(row, |it| take_meta(&mut it.meta, &meta));
+                self.open_gates(row, &body.template);
                 self.pod_changed(row);
             }
             "services" => {
@@ -468,6 +475,7 @@ impl World {
                 let Some(row) = self.store.namespaces.find("", name) else {
                     return Ok(());
                 };
+                self.scheduler.set_namespace(&meta.name, &meta.labels);
                 self.store
                     .namespaces
                     .update(&mut self.store.versions, row, |it| take_meta(&mut it.meta, &meta));

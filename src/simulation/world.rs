@@ -152,6 +152,10 @@ impl World {
             event_index: BTreeMap::new(),
             profile,
         };
+        // Dynamic resource allocation is part of Kubernetes from 1.34 on.
+        world
+            .scheduler
+            .set_dynamic_resources(world.profile.minor_version() >= 34);
         world.network.set_one_client(world.profile.services.one_client);
         world.install();
         world

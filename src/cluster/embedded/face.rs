@@ -6,11 +6,16 @@
 mod deleting;
 mod discovery;
 mod listing;
+mod openapi;
 mod path;
 mod query;
+#[cfg(feature = "serve")]
+pub(crate) mod refuse;
 mod response;
+mod reviews;
 mod selector;
 mod status;
+mod tables;
 mod watching;
 mod writing;
 
@@ -28,17 +33,19 @@ use tower::Service;
 
 use super::driver::{Driver, DriverError, Live};
 use crate::simulation::api::Served;
+use discovery::aggregated;
 use listing::ListOptions;
 use path::{Facet, Item, Target};
 use query::Query;
 use response::{Answer, Shape};
+use reviews::Review;
 use selector::Selection;
 use status::Refusal;
 use watching::WatchOptions;
 use writing::Content;
 
 /// The longest body that is read (kube-apiserver: `MaxRequestBodyBytes`).
-const LONGEST_BODY: usize = 3 * 1024 * 1024;
+pub(crate) const LONGEST_BODY: usize = 3 * 1024 * 1024;
 
 /// A Kubernetes API server over a driven world. Clones serve the same world.
 pub(crate) struct Face<W> {
@@ -72,8 +79,17 @@ impl<W: Live + 'static> Face<W> {
         let (head, body) = request.into_parts();
         let query = Query::parse(head.uri.query());
         let resources = self.driver.with(|world| world.resources())?;
-        let target = Target::parse(head.uri.path(), &resources)?;
         let is_get = head.method == Method::GET;
+        if let Some(review) = Review::of(head.uri.path()) {
+            return match head.method {
+                Method::POST => review.answer(&read(body).await?),
+                _ => Err(Refusal::Method),
+            };
+        }
+        if let Some(answer) = openapi::answer(head.uri.path(), &head.headers, &resources) {
+            return if is_get { answer } else { Err(Refusal::Method) };
+        }
+        let target = Target::parse(head.uri.path(), &resources)?;
         let ok = |value: Value| Ok(response::json(StatusCode::OK, &value));
         match target {
             Target::Collection { resource, namespace } => {
@@ -84,6 +100,12 @@ impl<W: Live + 'static> Face<W> {
             _ if !is_get => Err(Refusal::Method),
             Target::Health => Ok(response::text("ok".to_owned())),
             Target::Version => ok(discovery::version()),
+            Target::CoreVersions if aggregated::is_wanted(&head.headers) => {
+                Ok(response::typed(aggregated::MEDIA, &aggregated::core(&resources)))
+            }
+            Target::Groups if aggregated::is_wanted(&head.headers) => {
+                Ok(response::typed(aggregated::MEDIA, &aggregated::groups(&resources)))
+            }
             Target::CoreVersions => ok(discovery::core_versions()),
             Target::Groups => ok(discovery::groups(&resources)),
             Target::Group(name) => ok(discovery::group(&resources, &name)?),
@@ -100,7 +122,7 @@ impl<W: Live + 'static> Face<W> {
         query: &Query,
         body: Body,
     ) -> Result<Answer, Refusal> {
-        let shape = Shape::accepted(headers)?;
+        let shape = Shape::accepted(headers, query, self.driver.now())?;
         match method {
             Method::GET => {
                 let selection = Selection::parse(resource, namespace, query)?;
@@ -151,7 +173,7 @@ impl<W: Live + 'static> Face<W> {
         query: &Query,
         body: Body,
     ) -> Result<Answer, Refusal> {
-        let shape = Shape::accepted(headers)?;
+        let shape = Shape::accepted(headers, query, self.driver.now())?;
         let object = match (method, item.facet) {
             (Method::GET, Facet::Log) => {
                 return Ok(response::text(self.driver.with(|world| log(world, &item, query))??));
@@ -222,7 +244,7 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
         if error.is::<LengthLimitError>() {
             Refusal::TooLong(LONGEST_BODY)
         } else {
-            Refusal::BadRequest(format!("failed to read the body: {error}"))
+            Refusal::unreadable(&error.to_string())
         }
     })?;
     Ok(whole.to_bytes())

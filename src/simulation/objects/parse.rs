@@ -18,6 +18,7 @@ mod names;
 mod other;
 mod pod;
 mod service;
+mod spread;
 mod update;
 mod workload;
 

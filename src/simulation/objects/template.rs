@@ -5,10 +5,15 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
-use super::quantity::{self, Amount};
-use super::selector::{Requirement, Selector};
+use super::quantity::Amount;
+use super::selector::{Requirement, Selector, Test};
 use crate::model::time::Span;
 use crate::simulation::api::Labels;
+
+mod placing;
+mod requests;
+
+pub use placing::{DEFAULT_SCHEDULER, HostPort, Placing, SpreadConstraint};
 
 /// What a pod is made from.
 #[derive(Clone, Debug)]
@@ -49,6 +54,8 @@ pub struct PodTemplate {
     pub host_network: bool,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// What few pods ask of the scheduler.
+    pub placing: Option<Arc<Placing>>,
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
     /// FNV-32a; any stable hash of the content serves.)
     pub hash: u64,
@@ -70,8 +77,14 @@ pub struct Container {
 pub struct AffinityTerm {
     /// Which pods.
     pub selector: Selector,
-    /// In which namespaces; empty: the pod's own.
+    /// In which namespaces; empty: the pod's own, unless `namespace_selector` says which.
     pub namespaces: Vec<String>,
+    /// And in those with these labels.
+    pub namespace_selector: Option<Selector>,
+    /// Keys of the pod's own labels whose values those pods share.
+    pub match_label_keys: Vec<String>,
+    /// Keys of the pod's own labels whose values those pods do not have.
+    pub mismatch_label_keys: Vec<String>,
     /// The node label whose equal values make one place.
     pub topology: String,
 }
@@ -148,12 +161,6 @@ impl Toleration {
     }
 }
 
-/// What scoring assumes of a container that requests no CPU: 100m.
-/// Source: pkg/scheduler/util/pod_resources.go `DefaultMilliCPURequest`.
-const SCORED_CPU: u64 = 100;
-/// And no memory: 200 MiB. Source: the same, `DefaultMemoryRequest`.
-const SCORED_MEMORY: u64 = 200 * 1024 * 1024;
-
 /// `system-node-critical`. Source: pkg/apis/scheduling/types.go.
 pub const NODE_CRITICAL: i32 = 2_000_001_000;
 /// `system-cluster-critical`. Source: the same.
@@ -171,12 +178,13 @@ impl PodTemplate {
         written: Value,
     ) -> Result<Self, (String, String)> {
         let hash = text_hash(&labels, &annotations, &written);
+        let requests = requests::requests(spec)?;
         let mut template = Self {
             spec: Arc::new(written),
             labels: Arc::new(labels),
             annotations: Arc::new(annotations),
-            requests: Amount::default(),
-            scored: Amount::default(),
+            requests: requests.amount,
+            scored: requests.scored,
             node_selector: spec
                 .node_selector
                 .as_ref()
@@ -194,6 +202,7 @@ impl PodTemplate {
             grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
             host_network: spec.host_network.unwrap_or(false),
             containers: Vec::new(),
+            placing: Placing::new(spec, requests.scalars)?,
             hash,
         };
         if spec.containers.is_empty() {
@@ -217,28 +226,6 @@ impl PodTemplate {
         if image.is_empty() {
             return Err(("image".into(), "Required value".into()));
         }
-        let requests = container.resources.as_ref().and_then(|resources| {
-            // A limit without a request is a request (pkg/apis/core/v1/defaults.go `SetDefaults_Pod`).
-            let mut all = resources.limits.clone().unwrap_or_default();
-            all.extend(resources.requests.clone().unwrap_or_default());
-            (!all.is_empty()).then_some(all)
-        });
-        let amount = |name: &str, parse: fn(&str) -> Result<u64, String>| {
-            requests
-                .as_ref()
-                .and_then(|all| all.get(name))
-                .map(|quantity| parse(&quantity.0).map_err(|why| (format!("resources.requests.{name}"), why)))
-                .transpose()
-        };
-        let (cpu, memory) = (amount("cpu", quantity::milli)?, amount("memory", quantity::units)?);
-        self.requests = self.requests.plus(Amount {
-            cpu_milli: cpu.unwrap_or(0),
-            memory: memory.unwrap_or(0),
-        });
-        self.scored = self.scored.plus(Amount {
-            cpu_milli: cpu.unwrap_or(SCORED_CPU),
-            memory: memory.unwrap_or(SCORED_MEMORY),
-        });
         let mut ports = Vec::new();
         for port in container.ports.iter().flatten() {
             let number = u16::try_from(port.container_port)
@@ -348,8 +335,20 @@ impl AffinityTerm {
                 None => Selector(vec![Requirement::new("", "Exists", &[])?]),
             },
             namespaces: term.namespaces.clone().unwrap_or_default(),
+            namespace_selector: term.namespace_selector.as_ref().map(Selector::new).transpose()?,
+            match_label_keys: term.match_label_keys.clone().unwrap_or_default(),
+            mismatch_label_keys: term.mismatch_label_keys.clone().unwrap_or_default(),
             topology: term.topology_key.clone(),
         })
+    }
+
+    /// The selector for a pod with these labels (pkg/registry/core/pod/strategy.go `applyMatchLabelKeysAndMismatchLabelKeys`).
+    #[must_use]
+    pub fn selector_for(&self, own: &Labels) -> Selector {
+        let mut selector = self.selector.clone();
+        placing::add_shared(&mut selector, &self.match_label_keys, own, Test::In);
+        placing::add_shared(&mut selector, &self.mismatch_label_keys, own, Test::NotIn);
+        selector
     }
 }
 

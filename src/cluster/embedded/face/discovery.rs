@@ -1,5 +1,8 @@
 //! What the server tells of itself, for clients that ask before they act.
 
+pub(super) mod aggregated;
+mod names;
+
 use serde_json::{Value, json};
 
 use super::status::Refusal;
@@ -91,7 +94,16 @@ fn paths(resource: &Resource) -> Vec<Value> {
         "update",
         "watch",
     ];
-    let mut paths = vec![path("", &resource.kind.to_ascii_lowercase(), &verbs)];
+    let mut whole = path("", &resource.kind.to_ascii_lowercase(), &verbs);
+    for (key, names) in [
+        ("shortNames", names::short(resource)),
+        ("categories", names::categories(resource)),
+    ] {
+        if !names.is_empty() {
+            whole[key] = json!(names);
+        }
+    }
+    let mut paths = vec![whole];
     if resource.status {
         paths.push(path("/status", "", &["get", "patch", "update"]));
     }

@@ -12,6 +12,7 @@ use super::query::{Query, not_a_number};
 use super::response::Shape;
 use super::selector::Selection;
 use super::status::Refusal;
+use super::tables;
 use crate::simulation::api::{ApiChange, ApiError, ApiObject, ApiStore, Resource, Served};
 use token::Token;
 
@@ -162,11 +163,18 @@ pub(super) fn list(
 /// A list object.
 pub(super) fn whole(resource: &Resource, shape: Shape, metadata: &Map<String, Value>, items: &[Value]) -> Value {
     let (kind, api_version) = shape.types(resource);
+    if let Shape::Table { .. } = shape {
+        return tables::table(Some(tables::columns(resource)), &json!(metadata), items.to_vec());
+    }
     json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items})
 }
 
 /// An object as an item of a list: whole objects leave out their types there, as Kubernetes does.
 pub(super) fn item(object: &ApiObject, shape: Shape) -> Value {
+    if let Shape::Table { include, now } = shape {
+        let whole = Shape::Whole.object(object, object.version);
+        return tables::row(&object.resource, whole, include, now);
+    }
     let mut item = shape.object(object, object.version);
     if let (Shape::Whole, Some(fields)) = (shape, item.as_object_mut()) {
         fields.remove("kind");

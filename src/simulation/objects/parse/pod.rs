@@ -142,6 +142,7 @@ pub(super) fn check(spec: &core::PodSpec, path: &str, causes: &mut Causes) {
         }
         check_container(container, &path, &volumes, causes);
     }
+    super::spread::check(spec, path, causes);
     for (index, toleration) in spec.tolerations.iter().flatten().enumerate() {
         check_toleration(toleration, &format!("{path}.tolerations[{index}]"), causes);
     }

@@ -35,14 +35,9 @@ fn fields_without_effect_are_named_at_their_highest_node() {
             "Deployment/carts: spec.paused",
             "Deployment/carts: spec.replica",
             "Deployment/carts: spec.revisionHistoryLimit",
-            "Deployment/carts: spec.template.spec.affinity.podAntiAffinity.\
-             requiredDuringSchedulingIgnoredDuringExecution[].namespaceSelector",
-            "Deployment/carts: spec.template.spec.containers[].ports[].hostIP",
             "Deployment/carts: spec.template.spec.containers[].readinessProbe",
             "Deployment/carts: spec.template.spec.containers[].resources.limits",
-            "Deployment/carts: spec.template.spec.containers[].resources.requests.ephemeral-storage",
             "Deployment/carts: spec.template.spec.containers[].securityContext",
-            "Deployment/carts: spec.template.spec.topologySpreadConstraints",
             "Deployment/carts: spec.template.spec.volumes",
         ]
     );

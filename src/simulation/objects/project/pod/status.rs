@@ -12,6 +12,9 @@ const BACK_OFF_SECONDS: u64 = 10;
 /// The longest. Source: the same, `MaxCrashLoopBackOff`.
 const LONGEST_BACK_OFF_SECONDS: u64 = 300;
 
+/// Source: pkg/registry/core/pod/strategy.go `applySchedulingGatedCondition`.
+const GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
+
 pub(super) fn status(meta: &Meta, pod: &Pod, spec: &Object) -> Object {
     let mut all = Object::new();
     put(&mut all, "phase", pod.phase.name());
@@ -120,6 +123,11 @@ fn conditions(meta: &Meta, pod: &Pod) -> Vec<Value> {
                 why,
             ));
         }
+        (None, None) if !pod.template.gates().is_empty() => all.push(because(
+            condition("PodScheduled", false, meta.created),
+            "SchedulingGated",
+            GATED,
+        )),
         (None, None) => {}
     }
     all
