@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use kube::api::{DynamicObject, ListParams};
 use kube::discovery::ApiResource;
-use kube::{Api, ResourceExt as _};
+use kube::Api;
 use steadfast::app::{AppError, DEFAULT, Undeployed};
 use steadfast::model::profile::Profile;
 use steadfast::{App, Cluster, Experiment, NodeFailure, Units as _, Verdict};
@@ -29,6 +29,16 @@ struct Row {
     verdict: String,
     why: String,
     not_modelled: Vec<String>,
+}
+
+impl Row {
+    fn ends(self, verdict: &str, why: impl Into<String>) -> Self {
+        Self {
+            verdict: verdict.to_owned(),
+            why: why.into(),
+            ..self
+        }
+    }
 }
 
 fn applications(folder: &Path) -> Vec<PathBuf> {
@@ -113,22 +123,14 @@ async fn attempt(path: &Path, profile: &str) -> Row {
     let app = match deployed {
         Ok(app) => app,
         Err(AppError::NotReady { waiting, .. }) => {
-            row.verdict = "not ready".to_owned();
-            row.why = waiting.join("; ");
             // What is not ready is said with a reason.
             assert!(waiting.iter().any(|line| line.contains(": ")), "{name}: {waiting:?}");
-            return row;
+            return row.ends("not ready", waiting.join("; "));
         }
-        Err(error) => {
-            row.verdict = "refused".to_owned();
-            row.why = steadfast_chain(&error);
-            return row;
-        }
+        Err(error) => return row.ends("refused", chain(&error)),
     };
     let Ok(subject) = app.journey(DEFAULT) else {
-        row.verdict = "no entry".to_owned();
-        row.why = "no Service leads to pods".to_owned();
-        return row;
+        return row.ends("no entry", "no Service leads to pods");
     };
     let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(cluster.client(), app.namespace());
     let victim = pods
@@ -136,12 +138,9 @@ async fn attempt(path: &Path, profile: &str) -> Row {
         .await
         .unwrap()
         .into_iter()
-        .filter_map(|pod| pod.spec?.node_name)
-        .next();
+        .find_map(|pod| pod.spec?.node_name);
     let Some(victim) = victim else {
-        row.verdict = "no pods".to_owned();
-        row.why = "nothing runs in the namespace that the journey enters".to_owned();
-        return row;
+        return row.ends("no pods", "nothing runs in the namespace that the journey enters");
     };
     let report = Experiment::new("public")
         .hypothesis(subject.recovers_within(60.secs()))
@@ -150,19 +149,18 @@ async fn attempt(path: &Path, profile: &str) -> Row {
         .run(&cluster)
         .await
         .unwrap();
-    row.verdict = report.verdict().name().to_owned();
     let header = &report.history().header;
-    row.why = match report.verdict() {
+    let why = match report.verdict() {
         Verdict::Held | Verdict::Violated => format!("entered by {}", header.journeys[0].path.join(" → ")),
         _ => report.judgement().reasons.join("; "),
     };
-    row.not_modelled = header.not_modelled.clone();
-    assert_every_object_is_accounted_for(&undeployed, &row.not_modelled);
-    row
+    assert_every_object_is_accounted_for(&undeployed, &header.not_modelled);
+    row.not_modelled.clone_from(&header.not_modelled);
+    row.ends(report.verdict().name(), why)
 }
 
-fn steadfast_chain(error: &dyn std::error::Error) -> String {
-    let cause = error.source().map(|cause| format!(": {}", steadfast_chain(cause)));
+fn chain(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {}", chain(cause)));
     format!("{error}{}", cause.unwrap_or_default())
 }
 
