@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use kube::discovery::ApiResource;
-use kube::Api;
 use steadfast::app::{AppError, DEFAULT, Undeployed};
 use steadfast::model::profile::Profile;
 use steadfast::{App, Cluster, Experiment, NodeFailure, Units as _, Verdict};
