@@ -5,6 +5,7 @@ mod experiment {
     mod applications;
     mod clusters;
     mod evidence;
+    mod faults;
     mod images;
     mod refusing;
     mod small;
