@@ -40,7 +40,9 @@ const WEBSITE: &str = "example.org/website";
 async fn operate(client: Client) {
     let websites = Config::default().labels(&format!("{KIND}=website"));
     Controller::new(Api::<ConfigMap>::all(client.clone()), websites)
-        .watches(Api::<Deployment>::all(client.clone()), Config::default(), website_of)
+        .watches(Api::<Deployment>::all(client.clone()), Config::default(), |it| {
+            website_of(&it)
+        })
         .run(
             reconcile,
             |_, _, _| Action::requeue(Duration::from_secs(5)),
@@ -51,7 +53,7 @@ async fn operate(client: Client) {
 }
 
 /// The website that a Deployment is of: of the same name, as its label says.
-fn website_of(deployment: Deployment) -> Option<ObjectRef<ConfigMap>> {
+fn website_of(deployment: &Deployment) -> Option<ObjectRef<ConfigMap>> {
     let website = deployment.labels().get(WEBSITE)?;
     Some(ObjectRef::new(website).within(&deployment.namespace()?))
 }

@@ -156,6 +156,7 @@ pub(crate) struct Embedded {
     driver: Driver<World>,
     profile: Arc<Profile>,
     seed: u64,
+    #[cfg(feature = "serve")]
     pace: Pace,
 }
 
@@ -169,6 +170,7 @@ impl Embedded {
             driver,
             profile,
             seed,
+            #[cfg(feature = "serve")]
             pace,
         })
     }
