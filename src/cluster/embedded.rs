@@ -136,12 +136,15 @@ impl Builder {
     }
 }
 
-/// Lets a world's time pass until its own workloads are ready.
+/// Lets a world's time pass until what runs in it is ready.
 fn start(world: &mut World) -> Result<(), ClusterError> {
-    for second in 1..=START.as_secs() {
-        world.run_until(Time(second * 1_000_000));
-        let mut own = world.store().deployments.iter().map(|(_, row)| row);
-        if own.all(|row| row.body.status.available == row.body.replicas) {
+    for _ in 0..START.as_secs() {
+        let next = (world.now().second() + 1) * 1_000_000;
+        world.run_until(Time(next));
+        let store = world.store();
+        let mut deployments = store.deployments.iter().map(|(_, row)| &row.body);
+        let mut daemon_sets = store.daemon_sets.iter().map(|(_, row)| &row.body.status);
+        if deployments.all(|it| it.status.available == it.replicas) && daemon_sets.all(|it| it.ready == it.desired) {
             return Ok(());
         }
     }
@@ -155,6 +158,7 @@ pub(crate) struct Embedded {
     driver: Driver<World>,
     profile: Arc<Profile>,
     seed: u64,
+    #[cfg(feature = "serve")]
     pace: Pace,
 }
 
@@ -168,14 +172,16 @@ impl Embedded {
             driver,
             profile,
             seed,
+            #[cfg(feature = "serve")]
             pace,
         })
     }
 
-    /// A world that has run before, in real time from now on.
+    /// A world that has run before, in real time once it is ready.
     #[cfg(feature = "cli")]
-    pub(crate) async fn continued(world: Box<World>, speed: u32) -> Result<Self, DriverError> {
-        Self::over(world, Pace::Real { speed }).await
+    pub(crate) async fn continued(mut world: Box<World>, speed: u32) -> Result<Self, ClusterError> {
+        start(&mut world)?;
+        Ok(Self::over(world, Pace::Real { speed }).await?)
     }
 
     /// The world as it is now.
