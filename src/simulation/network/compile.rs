@@ -112,6 +112,7 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         model.patterns.push((RequestLine::any(), tables.routes.len() as u32));
         tables.routes.push(Route {
             work: (Span::ZERO, Span::ZERO),
+            cpu: Span::ZERO,
             first: 0,
             end: 0,
             leaf: true,
