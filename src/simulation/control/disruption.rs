@@ -65,13 +65,13 @@ impl World {
         let Some(budget) = self.store.budgets.shared(row).cloned() else {
             return;
         };
-        let guarded: Vec<Arc<Row<Pod>>> = self
-            .store
-            .pods
-            .by_name(Some(&budget.meta.namespace))
-            .filter(|(_, pod)| budget.body.guards(&pod.meta.labels))
-            .map(|(_, pod)| pod.clone())
-            .collect();
+        let guarded: Vec<Arc<Row<Pod>>> = match &budget.body.selector {
+            Some(selector) => {
+                let pods = self.store.pods.matching(&budget.meta.namespace, selector);
+                pods.into_iter().map(|(_, pod)| pod.clone()).collect()
+            }
+            None => Vec::new(),
+        };
         let now = self.now;
         let before = &budget.body.status;
         let status = match self.expected(&budget.body, &guarded) {
