@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::meta::Meta;
 use super::pod::Pod;
-use super::selector::Test;
+use super::selector::{Selector, Test};
 use super::table::{Row, Table, Versions};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::MachineId;
@@ -133,6 +133,37 @@ impl Pods {
                     .iter()
                     .all(|(key, value)| row.meta.labels.get(key) == Some(value))
             })
+    }
+
+    /// The pods of a namespace that a selector matches: by the labels that it asks for; where it asks for none of a known value, all
+    /// pods of the namespace are looked at, by name.
+    #[must_use]
+    pub fn matching<'a>(&'a self, namespace: &'a str, selector: &'a Selector) -> Vec<(u32, &'a Arc<Row<Pod>>)> {
+        let equal: Labels = selector
+            .0
+            .iter()
+            .filter_map(|requirement| match &requirement.test {
+                Test::In(values) if values.len() == 1 => Some((requirement.key.clone(), values[0].clone())),
+                _ => None,
+            })
+            .collect();
+        let matches = |(_, row): &(u32, &Arc<Row<Pod>>)| selector.matches(&row.meta.labels);
+        if equal.is_empty() {
+            return self.table.by_name(Some(namespace)).filter(matches).collect();
+        }
+        let found: Vec<u32> = self.labelled(namespace, &equal).map(|(pod, _)| pod).collect();
+        found
+            .into_iter()
+            .filter_map(|pod| self.table.shared(pod).map(|row| (pod, row)))
+            .filter(matches)
+            .collect()
+    }
+
+    /// The pods of a namespace that a workload owns in the end, by name. It looks at all pods of the namespace: for rare events only.
+    pub fn of_app<'a>(&'a self, namespace: &'a str, app: &'a str) -> impl Iterator<Item = (u32, &'a Arc<Row<Pod>>)> {
+        self.table
+            .by_name(Some(namespace))
+            .filter(move |(_, row)| &*row.body.app == app)
     }
 
     /// How many pods the owner of this uid has.
