@@ -6,6 +6,7 @@ mod behaviour {
     mod autoscaling;
     mod bench;
     mod deleting;
+    mod rollouts;
     mod scheduler;
     mod stateful_sets;
     mod volumes;
