@@ -1,6 +1,7 @@
 //! The API objects of the cluster in compact form, their tables, and how they read as JSON.
 
 pub mod autoscaling;
+pub mod budget;
 pub mod meta;
 pub mod needs;
 pub mod node;

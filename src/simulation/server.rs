@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource, Served};
 use super::fabric::ServiceId;
+use super::objects::budget::Budget;
 use super::objects::meta::{Meta, Reference, uid_text};
 use super::objects::resources::{self, FIRST_STORED, RESOURCES};
 use super::objects::service::EndpointSlice;
@@ -45,6 +46,10 @@ macro_rules! with_table {
             }
             "daemonsets" => {
                 let $table = $($borrow)+ $store.daemon_sets;
+                $do
+            }
+            "poddisruptionbudgets" => {
+                let $table = $($borrow)+ $store.budgets;
                 $do
             }
             "endpointslices" => {
@@ -98,6 +103,8 @@ macro_rules! with_table {
     };
 }
 
+mod evicting;
+mod nodes;
 mod placing;
 mod removing;
 mod stateful;
@@ -227,12 +234,14 @@ impl ApiStore for World {
             let mut trial = self.clone();
             return trial.create(resource, object, false);
         }
+        self.admit_object(resource, &namespace, &name, &mut object)?;
         self.not_modelled
             .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         self.insert(resource, &object)?;
         if let Some(place) = self.place(resource, &namespace, &name) {
             self.index_references(place);
         }
+        self.created(resource, &namespace, &object);
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -262,6 +271,7 @@ impl ApiStore for World {
             self.check_finalizers(place, &object)?;
         }
         self.update(resource, &namespace, &name, &object, part)?;
+        self.admission_changed(resource, &namespace);
         let written = self.get(resource, Some(&namespace), &name);
         if let Some(place) = place {
             self.settle(place);
@@ -290,10 +300,15 @@ impl ApiStore for World {
             return Err(conflict(resource, name, "Precondition failed"));
         }
         self.remove(resource, namespace.unwrap_or_default(), name, options);
+        self.admission_changed(resource, namespace.unwrap_or_default());
         match self.get(resource, namespace, name) {
             Some(left) => Ok((left, false)),
             None => Ok((stored, true)),
         }
+    }
+
+    fn evict(&mut self, namespace: &str, pod: &str, options: &DeleteOptions, dry_run: bool) -> Result<(), ApiError> {
+        self.evict_pod(namespace, pod, options, dry_run)
     }
 
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>> {
@@ -324,8 +339,9 @@ impl World {
                 self.store.namespaces.insert(&mut self.store.versions, meta, body);
             }
             "pods" => {
-                let (meta, body) = parse::pod(object)?;
-                let meta = self.stamped(meta);
+                let (meta, mut body) = parse::pod(object)?;
+                let mut meta = self.stamped(meta);
+                self.admit_pod(&mut meta, &mut body)?;
                 self.insert_pod(meta, body);
             }
             "deployments" => {
@@ -345,6 +361,12 @@ impl World {
                 let meta = self.stamped(meta);
                 self.store.daemon_sets.insert(&mut self.store.versions, meta, body);
                 self.daemon_sets_changed();
+            }
+            "poddisruptionbudgets" => {
+                let (meta, body) = parse::budget(object)?;
+                let meta = self.stamped(meta);
+                let row = self.store.budgets.insert(&mut self.store.versions, meta, body);
+                self.budget_changed(row);
             }
             "services" => self.insert_service(object)?,
             "events" => {
@@ -524,6 +546,19 @@ impl World {
                 self.route_service(row);
                 self.service_changed(row);
             }
+            "poddisruptionbudgets" => {
+                let (meta, body) = parse::budget(object)?;
+                let Some(row) = self.store.budgets.find(space, name) else {
+                    return Ok(());
+                };
+                self.store.budgets.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    it.meta.generation += u64::from(it.body.spec != body.spec);
+                    let status = std::mem::take(&mut it.body.status);
+                    it.body = Budget { status, ..body };
+                });
+                self.budget_changed(row);
+            }
             "nodes" => self.update_node(name, object)?,
             "namespaces" => {
                 let (meta, _) = parse::namespace(object)?;
@@ -571,26 +606,6 @@ impl World {
                     it.meta.generation += 1;
                 });
             }
-        }
-        Ok(())
-    }
-
-    /// A node's labels, taints and cordon.
-    fn update_node(&mut self, name: &str, object: &Value) -> Result<(), ApiError> {
-        let (meta, taints, unschedulable) = parse::node(object)?;
-        let Some(row) = self.store.nodes.find("", name) else {
-            return Ok(());
-        };
-        self.store.change_node(row, |it| {
-            take_meta(&mut it.meta, &meta);
-            it.body.taints = taints;
-            it.body.unschedulable = unschedulable;
-        });
-        self.node_changed(row);
-        self.room_appeared();
-        if let Some(machine) = self.store.nodes.get(row).map(|node| node.body.machine) {
-            self.plan_evictions(machine);
-            self.node_volumes_changed(machine);
         }
         Ok(())
     }

@@ -96,7 +96,7 @@ impl World {
     /// Adds a claim as admission leaves it: with the default class, and protected.
     pub(in crate::simulation) fn insert_claim(&mut self, mut meta: Meta, mut claim: Claim) {
         if claim.class.is_none() {
-            claim.class = self.default_class();
+            claim.class = self.default_storage_class();
         }
         meta.finalizers.push(CLAIM_PROTECTION.to_owned());
         let row = self.store.claims.insert(&mut self.store.versions, meta, claim);
@@ -105,7 +105,7 @@ impl World {
     }
 
     /// The newest of the default classes (setdefault/admission.go `GetDefaultClass`).
-    fn default_class(&self) -> Option<Arc<str>> {
+    fn default_storage_class(&self) -> Option<Arc<str>> {
         let all = self.store.storage_classes.iter();
         let default = all.filter(|(_, row)| row.meta.annotations.get(DEFAULT_CLASS).is_some_and(|it| it == "true"));
         default

@@ -12,6 +12,7 @@ use super::meta::Meta;
 use crate::simulation::api::{ApiError, Resource};
 
 mod autoscaling;
+mod budget;
 mod causes;
 mod defaults;
 mod metadata;
@@ -26,8 +27,9 @@ mod update;
 mod workload;
 
 pub use autoscaling::{TOLERANCE, pod_autoscaler};
+pub use budget::budget;
 pub use other::{endpoint_slice, event, lease, namespace, node, stored};
-pub use pod::{pod, set_priority};
+pub use pod::pod;
 pub use service::{NODE_PORTS, service};
 pub use stateful_set::{check_update_stateful_set, stateful_set};
 pub use storage::{

@@ -6,6 +6,7 @@ pub mod date;
 pub mod metadata;
 
 mod autoscaling;
+mod budget;
 mod node;
 mod other;
 mod pod;

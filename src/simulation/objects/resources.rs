@@ -53,8 +53,8 @@ static BUILT_IN: [Resource; COUNT] = [
     stored("", "v1", "serviceaccounts", "ServiceAccount"),
     resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
     global(resource("", "v1", "persistentvolumes", "PersistentVolume")),
-    stored("", "v1", "resourcequotas", "ResourceQuota"),
-    stored("", "v1", "limitranges", "LimitRange"),
+    resource("", "v1", "resourcequotas", "ResourceQuota"),
+    plain(resource("", "v1", "limitranges", "LimitRange")),
     resource("apps", "v1", "statefulsets", "StatefulSet"),
     stored("batch", "v1", "jobs", "Job"),
     stored("batch", "v1", "cronjobs", "CronJob"),
@@ -64,7 +64,7 @@ static BUILT_IN: [Resource; COUNT] = [
         "horizontalpodautoscalers",
         "HorizontalPodAutoscaler",
     ),
-    stored("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
     stored("networking.k8s.io", "v1", "ingresses", "Ingress"),
     global(stored("networking.k8s.io", "v1", "ingressclasses", "IngressClass")),
     stored("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
@@ -77,8 +77,13 @@ static BUILT_IN: [Resource; COUNT] = [
         "clusterrolebindings",
         "ClusterRoleBinding",
     )),
-    global(stored("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")),
-    global(plain(resource(
+    plain(global(resource(
+        "scheduling.k8s.io",
+        "v1",
+        "priorityclasses",
+        "PriorityClass",
+    ))),
+    plain(global(resource(
         "storage.k8s.io",
         "v1",
         "storageclasses",
@@ -133,6 +138,14 @@ pub static STORAGE_CLASSES: &Served = &RESOURCES[30];
 pub static CONTROLLER_REVISIONS: &Served = &RESOURCES[33];
 /// VolumeAttachments.
 pub static VOLUME_ATTACHMENTS: &Served = &RESOURCES[34];
+/// PodDisruptionBudgets.
+pub static DISRUPTION_BUDGETS: &Served = &RESOURCES[21];
+/// ResourceQuotas.
+pub static RESOURCE_QUOTAS: &Served = &RESOURCES[15];
+/// LimitRanges.
+pub static LIMIT_RANGES: &Served = &RESOURCES[16];
+/// PriorityClasses.
+pub static PRIORITY_CLASSES: &Served = &RESOURCES[29];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::autoscaling::PodAutoscaler;
+use super::budget::Budget;
 use super::meta::Meta;
 use super::node::{Lease, Node};
 use super::pod::Pod;
@@ -38,6 +39,8 @@ pub struct Store {
     pub replica_sets: Table<ReplicaSet>,
     /// DaemonSets.
     pub daemon_sets: Table<DaemonSet>,
+    /// PodDisruptionBudgets.
+    pub budgets: Table<Budget>,
     /// EndpointSlices.
     pub slices: Table<EndpointSlice>,
     /// Events.
@@ -73,6 +76,7 @@ impl Default for Store {
             deployments: Table::default(),
             replica_sets: Table::default(),
             daemon_sets: Table::default(),
+            budgets: Table::default(),
             slices: Table::default(),
             events: Table::default(),
             leases: Table::default(),

@@ -184,6 +184,9 @@ impl World {
                     self.propagate(id, Arc::from([]));
                 }
             }
+            "poddisruptionbudgets" => {
+                store.budgets.remove(&mut store.versions, row);
+            }
             "namespaces" => {
                 store.namespaces.remove(&mut store.versions, row);
             }
