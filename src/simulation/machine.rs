@@ -377,8 +377,8 @@ impl World {
         self.moves += 1;
         self.scheduler.remove_node(machine);
         self.lifecycle.forget(row);
-        self.node_volumes_unknown(machine);
         self.taint_manager.forget(machine);
+        self.node_volumes_unknown(machine);
         if let Some(lease) = self.store.leases.find(LEASES, &node.meta.name) {
             // The lease is owned by its node (pkg/kubelet/util/nodelease.go).
             self.store.leases.remove(&mut self.store.versions, lease);

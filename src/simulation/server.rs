@@ -238,10 +238,10 @@ impl ApiStore for World {
         self.not_modelled
             .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         self.insert(resource, &object)?;
+        self.created(resource, &namespace, &object);
         if let Some(place) = self.place(resource, &namespace, &name) {
             self.index_references(place);
         }
-        self.created(resource, &namespace, &object);
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }

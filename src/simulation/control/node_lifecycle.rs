@@ -210,7 +210,9 @@ impl World {
         }
         if let Some(node) = self.store.nodes.get(row) {
             let name = node.meta.name.to_string();
+            let machine = node.body.machine;
             self.note(What::NodeReady { node: name });
+            self.node_volumes_unused(machine);
         }
         self.node_changed(row);
         self.cordon_changed(row);

@@ -72,7 +72,7 @@ impl World {
 
     fn reconcile(&mut self, row: u32, it: &Arc<Row<PodAutoscaler>>, status: &mut PodAutoscalerStatus) {
         let now = self.now;
-        let Some((target, current)) = self.wanted_of(&it.meta, &it.body) else {
+        let Some((target, current)) = self.scale_of_target(&it.meta, &it.body) else {
             let why = format!(
                 "the HPA controller was unable to get the target's current scale: {} \"{}\" not found",
                 resource_word(&it.body.kind),
@@ -182,7 +182,7 @@ impl World {
     }
 
     /// The row of what an autoscaler scales, and how many pods that wants.
-    fn wanted_of(&self, meta: &Meta, it: &PodAutoscaler) -> Option<(u32, u32)> {
+    fn scale_of_target(&self, meta: &Meta, it: &PodAutoscaler) -> Option<(u32, u32)> {
         let (space, store) = (&*meta.namespace, &self.store);
         match &*it.kind {
             "Deployment" => {

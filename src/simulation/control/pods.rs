@@ -38,7 +38,7 @@ impl World {
         template: Arc<PodTemplate>,
         app: &Arc<str>,
     ) -> Result<u32, ApiError> {
-        // Admission refuses it (plugin/pkg/admission/namespace/lifecycle), and the controllers do not insist.
+        // Admission refuses it (plugin/pkg/admission namespace/lifecycle).
         if self.namespace_closed(namespace) {
             return Err(ApiError::Forbidden(format!(
                 "unable to create new content in namespace {namespace} because it is being terminated"
@@ -102,8 +102,16 @@ impl World {
             self.owned.entry(owner).or_default().insert(row);
         }
         self.note(What::PodCreated { pod: name, app });
-        if let Some(it) = self.store.pods.shared(row).cloned() {
-            self.guarded_changed(&it.meta.namespace, &it.meta.labels);
+        if let Some(row) = self.store.pods.shared(row).cloned() {
+            self.guarded_changed(&row.meta.namespace, &row.meta.labels);
+        }
+        if let Some(it) = self
+            .store
+            .pods
+            .shared(row)
+            .filter(|it| it.body.template.needs.is_some())
+            .cloned()
+        {
             self.count_claims(row, &it.meta, &it.body.template, Present::Yes);
         }
         self.enqueue_pod(row);

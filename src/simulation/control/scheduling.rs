@@ -162,8 +162,8 @@ impl World {
             machine,
             started: None,
         });
-        self.attach_volumes(pod);
         self.stay_changed(pod);
+        self.attach_volumes(pod);
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Start(pod));
     }

@@ -83,7 +83,7 @@ static BUILT_IN: [Resource; COUNT] = [
         "priorityclasses",
         "PriorityClass",
     ))),
-    plain(global(resource(
+    global(plain(resource(
         "storage.k8s.io",
         "v1",
         "storageclasses",
@@ -122,6 +122,14 @@ pub static EVENTS: &Served = &RESOURCES[8];
 pub static LEASES: &Served = &RESOURCES[9];
 /// ConfigMaps: the first of the resources kept as written.
 pub static CONFIG_MAPS: &Served = &RESOURCES[10];
+/// PodDisruptionBudgets.
+pub static DISRUPTION_BUDGETS: &Served = &RESOURCES[21];
+/// ResourceQuotas.
+pub static RESOURCE_QUOTAS: &Served = &RESOURCES[15];
+/// LimitRanges.
+pub static LIMIT_RANGES: &Served = &RESOURCES[16];
+/// PriorityClasses.
+pub static PRIORITY_CLASSES: &Served = &RESOURCES[29];
 /// Secrets.
 pub static SECRETS: &Served = &RESOURCES[11];
 /// PersistentVolumeClaims.
@@ -138,14 +146,6 @@ pub static STORAGE_CLASSES: &Served = &RESOURCES[30];
 pub static CONTROLLER_REVISIONS: &Served = &RESOURCES[33];
 /// VolumeAttachments.
 pub static VOLUME_ATTACHMENTS: &Served = &RESOURCES[34];
-/// PodDisruptionBudgets.
-pub static DISRUPTION_BUDGETS: &Served = &RESOURCES[21];
-/// ResourceQuotas.
-pub static RESOURCE_QUOTAS: &Served = &RESOURCES[15];
-/// LimitRanges.
-pub static LIMIT_RANGES: &Served = &RESOURCES[16];
-/// PriorityClasses.
-pub static PRIORITY_CLASSES: &Served = &RESOURCES[29];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

@@ -58,7 +58,7 @@ impl World {
         let mut seen = BTreeMap::new();
         let autoscalers: Vec<_> = self.store.pod_autoscalers.iter().map(|(_, it)| it.clone()).collect();
         for it in autoscalers {
-            let Some((row, _)) = self.wanted_of(&it.meta, &it.body) else {
+            let Some((row, _)) = self.scale_of_target(&it.meta, &it.body) else {
                 continue;
             };
             for pod in self.pods_of_target(&it.body.kind, row) {
