@@ -216,9 +216,6 @@ impl World {
         }
         self.node_changed(row);
         self.cordon_changed(row);
-        if let Some(machine) = self.store.nodes.get(row).map(|node| node.body.machine) {
-            self.node_volumes_unused(machine);
-        }
     }
 
     /// The taints against new pods that a node's condition and cordon ask for are set soon.
