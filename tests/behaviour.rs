@@ -9,6 +9,7 @@ mod behaviour {
     mod deleting;
     mod pod_gc;
     mod rolling_update;
+    mod rollouts;
     mod scheduler;
     mod stateful_sets;
     mod taint_eviction;

@@ -15,6 +15,7 @@ pub mod node_lifecycle;
 pub mod pod_autoscaler;
 pub mod pod_gc;
 pub mod pods;
+mod proportion;
 pub mod replica_sets;
 pub mod revisions;
 pub mod routing;
