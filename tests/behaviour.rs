@@ -5,6 +5,7 @@
 mod behaviour {
     mod admission;
     mod bench;
+    mod disruption;
     mod pod_gc;
     mod rolling_update;
     mod scheduler;

@@ -11,6 +11,7 @@ pub mod load_balancers;
 pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod pods;
+pub mod preempting;
 pub mod replica_sets;
 pub mod routing;
 pub mod scaling_group;
