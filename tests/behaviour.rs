@@ -4,10 +4,14 @@
 
 mod behaviour {
     mod admission;
+    mod autoscaling;
     mod bench;
+    mod deleting;
     mod disruption;
     mod pod_gc;
     mod rolling_update;
     mod scheduler;
+    mod stateful_sets;
     mod taint_eviction;
+    mod volumes;
 }

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 use steadfast::model::fault::Mode;
 use steadfast::model::time::Span;
 use steadfast::simulation::fabric::PodId;
+use steadfast::simulation::objects::pod::Pod;
+use steadfast::simulation::objects::table::Row;
+use steadfast::simulation::objects::workload::Strategy as Rollout;
 use steadfast::simulation::world::World;
 
 use super::bench::{Apart, Command, SPACE, Wanted, apply, cases, new, set_cordon};
@@ -99,9 +102,12 @@ fn differing(world: &World) -> Vec<String> {
 
 fn waits_for_ever(world: &World, deployment: &str) -> bool {
     let store = world.store();
-    let row = store.deployments.find(SPACE, deployment).and_then(|row| store.deployments.get(row));
+    let row = store
+        .deployments
+        .find(SPACE, deployment)
+        .and_then(|row| store.deployments.get(row));
     let stuck = |pod: &Row<Pod>| &*pod.body.app == deployment && pod.meta.deletion.is_some();
-    row.is_some_and(|it| it.body.strategy == Strategy::Recreate) && store.pods.iter().any(|(_, pod)| stuck(pod))
+    row.is_some_and(|it| it.body.strategy == Rollout::Recreate) && store.pods.iter().any(|(_, pod)| stuck(pod))
 }
 
 proptest! {
