@@ -7,6 +7,7 @@ mod behaviour {
     mod autoscaling;
     mod bench;
     mod deleting;
+    mod disruption;
     mod pod_gc;
     mod rolling_update;
     mod rollouts;

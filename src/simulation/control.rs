@@ -16,6 +16,7 @@ pub mod pod_autoscaler;
 pub mod pod_gc;
 pub mod pods;
 mod proportion;
+pub mod preempting;
 pub mod replica_sets;
 pub mod revisions;
 pub mod routing;
