@@ -3,5 +3,10 @@
 #![expect(clippy::needless_pass_by_value, reason = "a literal at every call")]
 
 mod behaviour {
+    mod admission;
+    mod bench;
+    mod pod_gc;
+    mod rolling_update;
     mod scheduler;
+    mod taint_eviction;
 }
