@@ -65,13 +65,9 @@ impl World {
         let Some(budget) = self.store.budgets.shared(row).cloned() else {
             return;
         };
-        let guarded: Vec<Arc<Row<Pod>>> = match &budget.body.selector {
-            Some(selector) => {
-                let pods = self.store.pods.matching(&budget.meta.namespace, selector);
-                pods.into_iter().map(|(_, pod)| pod.clone()).collect()
-            }
-            None => Vec::new(),
-        };
+        let guarded = budget.body.selector.as_ref().map_or_else(Vec::new, |selector| {
+            self.store.pods.selected(&budget.meta.namespace, selector)
+        });
         let now = self.now;
         let before = &budget.body.status;
         let status = match self.expected(&budget.body, &guarded) {
