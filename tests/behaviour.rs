@@ -3,7 +3,14 @@
 #![expect(clippy::needless_pass_by_value, reason = "a literal at every call")]
 
 mod behaviour {
+    mod admission;
+    mod autoscaling;
     mod bench;
     mod deleting;
+    mod pod_gc;
+    mod rolling_update;
     mod scheduler;
+    mod stateful_sets;
+    mod taint_eviction;
+    mod volumes;
 }

@@ -10,8 +10,10 @@ mod fidelity {
     mod delete;
     mod ha;
     mod kill;
+    mod modes;
     mod scene;
     mod shop;
     mod sources;
     mod table;
+    mod zones;
 }

@@ -1,6 +1,8 @@
 //! What can happen in the cluster, apart from load.
 
+use super::control::claims::Step;
 use super::fabric::{MachineId, ServiceId};
+use super::faults::ScopeId;
 
 /// An event of the cluster. Pods are named by their row; `u32` after a pod is the incarnation of its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +17,29 @@ pub enum Event {
     Signalled(MachineId),
     /// A machine goes silent.
     PowerOff(MachineId),
+
+    /// A machine that is shut down asks its processes to end.
+    ShutDown(MachineId),
+    /// A machine that was off has booted, its kubelet included.
+    PoweredOn(MachineId),
+    /// The kubelet of a booted machine starts its pods again.
+    RestartPods(MachineId),
+    /// A kubelet that could not act can again.
+    KubeletBack(MachineId),
+    /// It posts the status of its pods.
+    PodsPosted(MachineId),
+    /// A scaling group looks at an instance that was stopped.
+    InstanceCheck(MachineId),
+    /// A fault strikes its victims from this one on.
+    Strike(ScopeId, u32),
+    /// A struck machine's time is over.
+    Return(ScopeId, MachineId),
+    /// A drain cordons its node.
+    Cordon(ScopeId, MachineId),
+    /// A drain evicts, or tries again.
+    Drain(ScopeId, MachineId),
+    /// A spot instance's notice has run out.
+    Interrupted(ScopeId, MachineId),
 
     /// A kubelet starts a pod that was bound to its node.
     Start(u32),
@@ -39,6 +64,14 @@ pub enum Event {
     Deployment(u32),
     /// The ReplicaSet controller looks at a ReplicaSet.
     ReplicaSet(u32),
+    /// The StatefulSet controller looks at a StatefulSet.
+    StatefulSet(u32),
+    /// An autoscaler looks at its pods.
+    Autoscale(u32),
+    /// The metrics server asks the kubelets.
+    Scrape,
+    /// Something happens to volumes.
+    Storage(Step),
     /// The DaemonSet controller looks at all DaemonSets.
     DaemonSets,
     /// The scheduler takes its next pod.
@@ -67,6 +100,10 @@ pub enum Event {
     Scan(u32, u32),
     /// The group starts an instance that the Cluster Autoscaler asked for.
     Launch,
+    /// The resource quota controller counts what changed.
+    Quotas,
+    /// The resource quota controller counts everything.
+    QuotaResync,
     /// A load balancer of a Service has been made.
     Provisioned(ServiceId),
     /// A load balancer learns which nodes there are.

@@ -1,7 +1,10 @@
 //! Kubelets: pods on machines, from being noticed to being gone.
 
+mod returning;
+
 use super::event::Event;
-use super::fabric::{MachineId, ModelId, PodId, PodNet, Process};
+use super::fabric::{MachineId, ModelId, PodId, PodNet, Power, Process};
+use super::machine::Pause;
 use super::objects::pod::{Container, Phase};
 use super::world::{World, draw};
 use crate::model::history::What;
@@ -30,7 +33,7 @@ pub struct Runtime {
 const PLAIN_SHUTDOWN: Span = Span::millis(200);
 
 impl World {
-    fn kubelet_runs(&self, machine: MachineId) -> bool {
+    pub(super) fn kubelet_runs(&self, machine: MachineId) -> bool {
         self.machines[machine.0 as usize].kubelet && self.fabric.powered(machine)
     }
 
@@ -38,6 +41,18 @@ impl World {
     fn current(&self, pod: u32, incarnation: u32) -> Option<Runtime> {
         let runtime = self.runtimes.get(pod as usize).copied().flatten()?;
         (runtime.incarnation == incarnation && self.kubelet_runs(runtime.machine)).then_some(runtime)
+    }
+
+    /// The same for what a process does by itself: it needs no kubelet that works, but one that did not shut down with its machine.
+    fn current_process(&self, pod: u32, incarnation: u32) -> Option<Runtime> {
+        let runtime = self.runtimes.get(pod as usize).copied().flatten()?;
+        let machine = &self.machines[runtime.machine.0 as usize];
+        let runs = match self.fabric.machines[runtime.machine.0 as usize] {
+            Power::On => machine.kubelet || machine.outage.pause == Pause::Stopped,
+            Power::Isolated => true,
+            Power::Booting | Power::Frozen | Power::Off => false,
+        };
+        (runs && runtime.incarnation == incarnation).then_some(runtime)
     }
 
     fn runtime_mut(&mut self, pod: u32) -> Option<&mut Runtime> {
@@ -58,6 +73,12 @@ impl World {
         if !self.kubelet_runs(machine) || row.meta.deletion.is_some() {
             return;
         }
+        if row.body.template.needs.is_some()
+            && (self.runtimes.get(pod as usize).is_some_and(Option::is_some) || !self.volumes_ready(pod, machine))
+        {
+            return;
+        }
+        let Some(row) = self.store.pod(pod) else { return };
         let Some(image) = row
             .body
             .template
@@ -144,15 +165,19 @@ impl World {
     }
 
     pub(super) fn listen(&mut self, pod: u32, incarnation: u32) {
-        let Some(runtime) = self.current(pod, incarnation) else {
+        let Some(runtime) = self.current_process(pod, incarnation) else {
             return;
         };
         let Some(row) = self.store.pod(pod) else { return };
         let ready = runtime.model.is_none_or(|model| {
             self.network.waits_for(model).iter().all(|service| {
-                self.fabric
-                    .service(&row.meta.namespace, service)
-                    .is_some_and(|id| self.fabric.proxies.newest(id).iter().any(|&pod| self.listens(pod)))
+                self.fabric.service(&row.meta.namespace, service).is_some_and(|id| {
+                    self.fabric
+                        .proxies
+                        .newest(id)
+                        .iter()
+                        .any(|&pod| self.listens(self.fabric.holder(pod)))
+                })
             })
         });
         if !ready {
@@ -175,7 +200,10 @@ impl World {
         let address = match row.body.address {
             Some(address) => address,
             None if row.body.template.host_network => self.machines[runtime.machine.0 as usize].address,
-            None => self.next_address(runtime.machine),
+            None => match self.faults.addresses.given.remove(&pod) {
+                Some(address) => address,
+                None => self.next_address(runtime.machine),
+            },
         };
         let (now, restarts, started) = (self.now, runtime.restarts, runtime.started);
         // Without a readiness probe a pod is Ready as soon as its containers run.

@@ -1,7 +1,5 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
-mod placing;
-
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -18,70 +16,16 @@ use super::objects::table::{Change, Row, Table};
 use super::objects::{parse, unmodelled};
 use super::world::World;
 
-/// Runs an expression on the table of a resource; with `[&mut]` in front on one that it may change.
-macro_rules! with_table {
-    ([$($borrow:tt)+] $store:expr, $resource:expr, $table:ident => $do:expr) => {
-        match $resource.own_plural() {
-            "namespaces" => {
-                let $table = $($borrow)+ $store.namespaces;
-                $do
-            }
-            "nodes" => {
-                let $table = $($borrow)+ $store.nodes;
-                $do
-            }
-            "pods" => {
-                let $table = $($borrow)+ $store.pods;
-                $do
-            }
-            "services" => {
-                let $table = $($borrow)+ $store.services;
-                $do
-            }
-            "deployments" => {
-                let $table = $($borrow)+ $store.deployments;
-                $do
-            }
-            "replicasets" => {
-                let $table = $($borrow)+ $store.replica_sets;
-                $do
-            }
-            "daemonsets" => {
-                let $table = $($borrow)+ $store.daemon_sets;
-                $do
-            }
-            "poddisruptionbudgets" => {
-                let $table = $($borrow)+ $store.budgets;
-                $do
-            }
-            "endpointslices" => {
-                let $table = $($borrow)+ $store.slices;
-                $do
-            }
-            "events" => {
-                let $table = $($borrow)+ $store.events;
-                $do
-            }
-            "leases" => {
-                let $table = $($borrow)+ $store.leases;
-                $do
-            }
-            _ => {
-                let index = $store.index($resource);
-                let $table = $($borrow)+ $store.stored[index];
-                $do
-            }
-        }
-    };
-    ($store:expr, $resource:expr, $table:ident => $do:expr) => {
-        with_table!([&] $store, $resource, $table => $do)
-    };
-}
+#[macro_use]
+mod with_table;
 
 mod binding;
 mod evicting;
+mod nodes;
+mod placing;
 mod refusing;
 mod removing;
+mod stateful;
 mod stored;
 pub mod tables;
 
@@ -128,7 +72,7 @@ where
     table.shared(row).map(|row| object(resource, row))
 }
 
-use refusing::{conflict, full_kind, missing};
+use refusing::{conflict, missing};
 use stored::Versioned;
 use tables::take_meta;
 
@@ -207,6 +151,7 @@ impl ApiStore for World {
             let mut trial = self.clone();
             return trial.create(resource, object, false);
         }
+        self.admit_object(resource, &namespace, &name, &mut object)?;
         self.insert(resource, &object)?;
         if resource.custom {
             self.not_modelled
@@ -215,6 +160,7 @@ impl ApiStore for World {
             self.not_modelled
                 .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         }
+        self.created(resource, &namespace, &object);
         if let Some(place) = self.place(resource, &namespace, &name) {
             self.index_references(place);
         }
@@ -247,6 +193,7 @@ impl ApiStore for World {
             self.check_finalizers(place, &object)?;
         }
         self.update(resource, &namespace, &name, &object, part)?;
+        self.admission_changed(resource, &namespace);
         let written = self.get(resource, Some(&namespace), &name);
         if let Some(place) = place {
             self.settle(place);
@@ -275,6 +222,7 @@ impl ApiStore for World {
             return Err(conflict(resource, name, "Precondition failed"));
         }
         self.remove(resource, namespace.unwrap_or_default(), name, options);
+        self.admission_changed(resource, namespace.unwrap_or_default());
         match self.get(resource, namespace, name) {
             Some(left) => Ok((left, false)),
             None => Ok((stored, true)),
@@ -326,8 +274,9 @@ impl World {
                 self.store.namespaces.insert(&mut self.store.versions, meta, body);
             }
             "pods" => {
-                let (meta, body) = parse::pod(object)?;
-                let meta = self.stamped(meta);
+                let (meta, mut body) = parse::pod(object)?;
+                let mut meta = self.stamped(meta);
+                self.admit_pod(&mut meta, &mut body)?;
                 self.insert_pod(meta, body);
             }
             "deployments" => {
@@ -366,7 +315,14 @@ impl World {
                 let meta = self.stamped(meta);
                 self.store.leases.insert(&mut self.store.versions, meta, body);
             }
-            "nodes" | "endpointslices" => {
+            "statefulsets"
+            | "persistentvolumeclaims"
+            | "persistentvolumes"
+            | "storageclasses"
+            | "horizontalpodautoscalers" => {
+                self.insert_stateful(resource, object)?;
+            }
+            "nodes" | "endpointslices" | "controllerrevisions" | "volumeattachments" => {
                 return Err(ApiError::Forbidden(format!(
                     "{} are made by the embedded cluster itself: change its profile instead",
                     resource.plural
@@ -557,7 +513,14 @@ impl World {
                     it.body = body;
                 });
             }
-            "endpointslices" | "events" => {
+            "statefulsets"
+            | "persistentvolumeclaims"
+            | "persistentvolumes"
+            | "storageclasses"
+            | "horizontalpodautoscalers" => {
+                self.update_stateful(resource, space, name, object)?;
+            }
+            "endpointslices" | "events" | "controllerrevisions" | "volumeattachments" => {
                 return Err(ApiError::Forbidden(format!(
                     "{} cannot be changed on the embedded cluster",
                     resource.plural

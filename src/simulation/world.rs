@@ -3,17 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::admission::Admission;
 use super::control::autoscaler::AutoscalerState;
+use super::control::claims::Volumes;
 use super::control::daemon_sets::Daemons;
 use super::control::garbage::Garbage;
 use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
+use super::control::pod_autoscaler::Scaling;
 use super::control::pod_gc::PodGc;
+use super::control::revisions::Workloads;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
 use super::control::selecting::Selecting;
+use super::control::taint_eviction::TaintManager;
 use super::event::Event;
 use super::fabric::Fabric;
+use super::faults::Faults;
 use super::kubelet::Runtime;
 use super::machine::Machine;
 use super::network::{Effect, Network};
@@ -44,6 +50,7 @@ pub struct World {
     /// By pod row; `None` while no kubelet has it.
     pub(super) runtimes: Vec<Option<Runtime>>,
     pub(super) pending: Pending,
+    pub(super) admission: Admission,
     /// Counts what may change where pods fit: pods bound and gone, nodes changed.
     pub(super) moves: u64,
     /// Pods by the uid of the ReplicaSet or DaemonSet that owns them.
@@ -54,11 +61,13 @@ pub struct World {
     pub(super) selecting: Selecting,
     pub(super) daemons: Daemons,
     pub(super) lifecycle: NodeLifecycle,
-    /// Planned evictions: pod to the number of its plan.
-    pub(super) evictions: BTreeMap<u32, u32>,
-    pub(super) plans: u32,
+    pub(super) taint_manager: TaintManager,
     pub(super) pod_gc: PodGc,
+    pub(super) faults: Faults,
     pub(super) garbage: Garbage,
+    pub(super) workloads: Workloads,
+    pub(super) volumes: Volumes,
+    pub(super) scaling: Scaling,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     pub(super) balancers: Balancers,
@@ -107,6 +116,8 @@ pub(super) struct Chance {
     pub faults: Stream,
     pub disruption: Stream,
     pub garbage: Stream,
+    pub workloads: Stream,
+    pub storage: Stream,
     pub balancers: Stream,
 }
 
@@ -126,6 +137,7 @@ impl World {
             machines: Vec::new(),
             runtimes: Vec::new(),
             pending: Pending::default(),
+            admission: Admission::default(),
             moves: 0,
             owned: BTreeMap::new(),
             desired: BTreeMap::new(),
@@ -133,10 +145,13 @@ impl World {
             selecting: Selecting::default(),
             daemons: Daemons::default(),
             lifecycle: NodeLifecycle::default(),
-            evictions: BTreeMap::new(),
-            plans: 0,
+            taint_manager: TaintManager::default(),
             pod_gc: PodGc::default(),
+            faults: Faults::new(seed),
             garbage: Garbage::default(),
+            workloads: Workloads::default(),
+            volumes: Volumes::default(),
+            scaling: Scaling::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             balancers: Balancers::default(),
@@ -150,6 +165,8 @@ impl World {
                 faults: Stream::new(seed, "faults"),
                 disruption: Stream::new(seed, "disruption"),
                 garbage: Stream::new(seed, "garbage"),
+                workloads: Stream::new(seed, "workloads"),
+                storage: Stream::new(seed, "storage"),
                 balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
@@ -272,13 +289,27 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
+        if self.park(event) {
+            return;
+        }
         match event {
             Event::Booted(machine) => self.booted(machine),
             Event::NodeUp(machine) => self.node_up(machine),
             Event::Heartbeat(machine) => self.heartbeat(machine),
             Event::Signalled(machine) => self.signalled(machine),
             Event::PowerOff(machine) => self.power_off(machine),
-            Event::Start(pod) => self.start_pod(pod),
+            Event::ShutDown(machine) => self.shuts_down(machine),
+            Event::PoweredOn(machine) => self.powered_on(machine),
+            Event::RestartPods(machine) => self.restart_pods(machine),
+            Event::KubeletBack(machine) => self.kubelet_back(machine),
+            Event::PodsPosted(machine) => self.pods_posted(machine),
+            Event::InstanceCheck(machine) => self.check_instance(machine),
+            Event::Strike(scope, next) => self.strike(scope, next),
+            Event::Return(scope, machine) => self.return_machine(scope, machine),
+            Event::Cordon(scope, machine) => self.cordon(scope, machine),
+            Event::Drain(scope, machine) => self.drain(scope, machine),
+            Event::Interrupted(scope, machine) => self.interrupted(scope, machine),
+            Event::Start(pod) => self.start_bound(pod),
             Event::Running(pod, incarnation) => self.running(pod, incarnation),
             Event::Listen(pod, incarnation) => self.listen(pod, incarnation),
             Event::ReportRunning(pod, incarnation) => self.report_running(pod, incarnation),
@@ -289,6 +320,10 @@ impl World {
             Event::Remove(pod) => self.remove_stopped(pod),
             Event::Deployment(row) => self.sync_deployment(row),
             Event::ReplicaSet(row) => self.sync_replica_set(row),
+            Event::StatefulSet(row) => self.sync_stateful_set(row),
+            Event::Autoscale(row) => self.autoscale(row),
+            Event::Scrape => self.scrape(),
+            Event::Storage(step) => self.storage_step(step),
             Event::DaemonSets => self.sync_daemon_sets(),
             Event::Schedule => self.schedule_next(),
             Event::Retry(pod) => self.retry_pod(pod),
@@ -303,6 +338,8 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Quotas => self.sync_quotas(),
+            Event::QuotaResync => self.resync_quotas(),
             Event::Provisioned(service) => self.provisioned(service),
             Event::Targets(service) => self.sync_targets(service),
             Event::HealthCheck(service, machine) => self.check_health(service, machine),

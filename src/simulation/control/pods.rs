@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::api::ApiError;
 use super::super::event::Event;
 use super::super::fabric::PodId;
 use super::super::objects::meta::{Deletion, Meta, Owner};
@@ -10,7 +11,8 @@ use super::super::objects::resources::PODS;
 use super::super::objects::template::PodTemplate;
 use super::super::scheduler::Leaving;
 use super::super::server::tables::Place;
-use super::super::world::{World, draw};
+use super::super::world::{About, World, draw};
+use super::volume_binding::Present;
 use crate::model::history::What;
 use crate::model::time::Span;
 
@@ -26,16 +28,21 @@ impl World {
     }
 
     /// Creates a pod of a workload.
+    ///
+    /// # Errors
+    /// When admission refuses it; the owner's Event says so already.
     pub(in crate::simulation) fn create_owned_pod(
         &mut self,
         namespace: &Arc<str>,
         owner: Owner,
         template: Arc<PodTemplate>,
         app: &Arc<str>,
-    ) {
-        // Admission refuses it (plugin/pkg/admission namespace/lifecycle), and the controllers do not insist.
+    ) -> Result<u32, ApiError> {
+        // Admission refuses it (plugin/pkg/admission namespace/lifecycle).
         if self.namespace_closed(namespace) {
-            return;
+            return Err(ApiError::Forbidden(format!(
+                "unable to create new content in namespace {namespace} because it is being terminated"
+            )));
         }
         let base = owner.name.clone();
         let name = loop {
@@ -44,7 +51,7 @@ impl World {
                 break name;
             }
         };
-        let meta = Meta {
+        let mut meta = Meta {
             name: name.into(),
             namespace: namespace.clone(),
             created: self.now,
@@ -55,13 +62,41 @@ impl World {
             generation: 1,
             ..Meta::default()
         };
-        self.insert_pod(meta, Pod::new(template, app.clone()));
+        let mut pod = Pod::new(template, app.clone());
+        match self.admit_pod(&mut meta, &mut pod) {
+            Ok(()) => Ok(self.insert_pod(meta, pod)),
+            Err(refusal) => {
+                self.creation_failed(&meta, &refusal);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The Event of an owner whose pod was refused (pkg/controller/controller_utils.go `FailedCreatePodReason`).
+    fn creation_failed(&mut self, pod: &Meta, refusal: &ApiError) {
+        let Some(owner) = &pod.owner else { return };
+        let about = About {
+            kind: owner.kind,
+            namespace: pod.namespace.clone(),
+            name: owner.name.clone(),
+            uid: owner.uid,
+            warning: true,
+            component: match owner.kind {
+                "ReplicaSet" => "replicaset-controller",
+                "DaemonSet" => "daemonset-controller",
+                "StatefulSet" => "statefulset-controller",
+                "Job" => "job-controller",
+                _ => "controller-manager",
+            },
+        };
+        self.announce(&about, "FailedCreate", format!("Error creating: {refusal}"));
     }
 
     /// Adds a pod object and tells scheduler and history.
     pub(in crate::simulation) fn insert_pod(&mut self, meta: Meta, pod: Pod) -> u32 {
         let owner = meta.owner.as_ref().map(|owner| owner.uid);
         let (name, app) = (meta.name.to_string(), pod.app.to_string());
+        self.charge_pod(&meta.namespace, &pod.template);
         let row = self.store.pods.insert(&mut self.store.versions, meta, pod);
         if let Some(owner) = owner {
             self.owned.entry(owner).or_default().insert(row);
@@ -69,6 +104,15 @@ impl World {
         self.note(What::PodCreated { pod: name, app });
         if let Some(row) = self.store.pods.shared(row).cloned() {
             self.guarded_changed(&row.meta.namespace, &row.meta.labels);
+        }
+        if let Some(it) = self
+            .store
+            .pods
+            .shared(row)
+            .filter(|it| it.body.template.needs.is_some())
+            .cloned()
+        {
+            self.count_claims(row, &it.meta, &it.body.template, Present::Yes);
         }
         self.enqueue_pod(row);
         row
@@ -117,12 +161,16 @@ impl World {
         let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else {
             return;
         };
-        if let Some(owner) = &row.meta.owner
-            && let Some(pods) = self.owned.get_mut(&owner.uid)
-        {
-            pods.remove(&pod);
+        if let Some(owner) = &row.meta.owner {
+            if let Some(pods) = self.owned.get_mut(&owner.uid) {
+                pods.remove(&pod);
+            }
+            if owner.kind == "ReplicaSet" {
+                self.pod_of_set_gone(owner.row);
+            }
         }
         self.left(&row.meta, Place::new(PODS, pod));
+        self.volumes_left(pod, &row.meta, &row.body.template, row.body.node);
         self.moves += 1;
         self.scheduler.remove_pod(PodId(pod));
         self.scheduler.withdraw(PodId(pod));
@@ -155,9 +203,11 @@ impl World {
         };
         match row.meta.owner.as_ref() {
             Some(owner) if owner.kind == "ReplicaSet" => self.replica_set_changed(owner.row),
+            Some(owner) if owner.kind == "StatefulSet" => self.stateful_set_changed(owner.row),
             Some(owner) if owner.kind == "DaemonSet" => self.daemon_sets_changed(),
             _ => {}
         }
+        self.usage_changed(&row.meta.namespace);
         self.selected_by(&row.meta.namespace, &row.meta.labels);
         self.guarded_changed(&row.meta.namespace, &row.meta.labels);
     }

@@ -53,6 +53,19 @@ impl World {
         if !template.gates().is_empty() || template.other_scheduler().is_some() {
             return;
         }
+        if let Some(node) = &template.node_name {
+            // No scheduler looks at a pod that has its node already: the kubelet takes it, taints or not.
+            let machine = self
+                .store
+                .nodes
+                .find("", node)
+                .and_then(|node| self.store.nodes.get(node));
+            match machine.map(|node| node.body.machine) {
+                Some(machine) => self.bind(pod, machine),
+                None => self.pod_gc.names_nothing(pod),
+            }
+            return;
+        }
         self.pending.active.insert((Reverse(row.body.template.priority), pod));
         self.wake_scheduler();
     }
@@ -86,6 +99,7 @@ impl World {
             .scheduler
             .place_with(PodId(pod), namespace, template, &needs, &mut self.chance.scheduler)
         {
+            Ok(machine) if self.reserve(pod, machine) => {}
             Ok(machine) => self.bind(pod, machine),
             Err(why) => {
                 self.did_not_fit(pod, &why.message);
@@ -133,7 +147,7 @@ impl World {
         );
         let about = self.about_pod(pod, false, "default-scheduler");
         self.note(what);
-        if let Some(about) = about {
+        if let Some(about) = about.filter(|_| template.node_name.is_none()) {
             self.announce(
                 &about,
                 "Scheduled",
@@ -148,6 +162,8 @@ impl World {
             machine,
             started: None,
         });
+        self.stay_changed(pod);
+        self.attach_volumes(pod);
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Start(pod));
     }
@@ -243,9 +259,17 @@ impl World {
     }
 
     /// What a pod needs of its node besides what its template says: where its volumes can be.
-    #[expect(clippy::unused_self, reason = "volumes are looked up here once they are modelled")]
-    fn needs_of(&self, _pod: &Row<Pod>) -> Needs {
-        Needs::default()
+    fn needs_of(&self, pod: &Row<Pod>) -> Needs {
+        match self.places_of_volumes(pod) {
+            Ok(volumes) => Needs {
+                volumes,
+                ..Needs::default()
+            },
+            Err(why) => Needs {
+                refused: Some(why.into()),
+                ..Needs::default()
+            },
+        }
     }
 
     /// What a Kubernetes Event about a pod says.

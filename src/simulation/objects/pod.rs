@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::template::{Effect, PodTemplate, Taint, Toleration};
-use crate::model::time::{Span, Time};
+use super::template::{Effect, PodTemplate, Toleration};
+use crate::model::time::Time;
 use crate::simulation::fabric::MachineId;
 
 /// A pod object: what the API says of it, which may lag behind what is.
@@ -74,6 +74,8 @@ pub enum Container {
     None,
     /// Waiting: `ContainerCreating`.
     Creating,
+    /// Waiting: `CreateContainerConfigError`.
+    NoConfig,
     /// Waiting: `CrashLoopBackOff`.
     BackOff,
     /// Running since.
@@ -117,36 +119,14 @@ impl Pod {
     pub fn is_finished(&self) -> bool {
         self.phase == Phase::Failed
     }
-
-    /// How long it stays on a node with this taint, `default` standing for the tolerations that admission adds
-    /// (plugin/pkg/admission/defaulttolerationseconds: not-ready and unreachable, 300 s); `None`: for ever, zero: not at all.
-    #[must_use]
-    pub fn tolerates_for(&self, taint: &Taint, default: Span) -> Option<Span> {
-        let mut longest: Option<Option<Span>> = None;
-        for toleration in self
-            .template
-            .tolerations
-            .iter()
-            .filter(|toleration| toleration.tolerates(taint))
-        {
-            longest = Some(match (longest, toleration.lasts) {
-                // The shortest of the matching ones counts (pkg/controller/tainteviction `getMinTolerationTime`).
-                (None | Some(None), lasts) | (Some(lasts), None) => lasts,
-                (Some(Some(a)), Some(b)) => Some(if a < b { a } else { b }),
-            });
-        }
-        match longest {
-            Some(lasts) => lasts,
-            None if matches!(taint.key.as_str(), NOT_READY | UNREACHABLE) => Some(default),
-            None => Some(Span::ZERO),
-        }
-    }
 }
 
 /// The taint of a node whose kubelet says that it is not ready.
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
 /// The taint of a node whose kubelet says nothing.
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// The taint of a node that its operator has declared dead. Source: k8s.io/api core/v1 `well_known_taints.go`.
+pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 /// The taint of a cordoned node.
 pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 

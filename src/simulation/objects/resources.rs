@@ -56,19 +56,19 @@ static BUILT_IN: [Resource; COUNT] = [
     plain(resource("", "v1", "configmaps", "ConfigMap")),
     stored("", "v1", "secrets", "Secret"),
     stored("", "v1", "serviceaccounts", "ServiceAccount"),
-    with_status(stored("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")),
-    with_status(global(stored("", "v1", "persistentvolumes", "PersistentVolume"))),
-    with_status(stored("", "v1", "resourcequotas", "ResourceQuota")),
-    stored("", "v1", "limitranges", "LimitRange"),
-    with_status(stored("apps", "v1", "statefulsets", "StatefulSet")),
+    resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    global(resource("", "v1", "persistentvolumes", "PersistentVolume")),
+    resource("", "v1", "resourcequotas", "ResourceQuota"),
+    plain(resource("", "v1", "limitranges", "LimitRange")),
+    resource("apps", "v1", "statefulsets", "StatefulSet"),
     with_status(stored("batch", "v1", "jobs", "Job")),
     with_status(stored("batch", "v1", "cronjobs", "CronJob")),
-    with_status(stored(
+    resource(
         "autoscaling",
         "v2",
         "horizontalpodautoscalers",
         "HorizontalPodAutoscaler",
-    )),
+    ),
     resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
     with_status(stored("networking.k8s.io", "v1", "ingresses", "Ingress")),
     global(stored("networking.k8s.io", "v1", "ingressclasses", "IngressClass")),
@@ -82,10 +82,27 @@ static BUILT_IN: [Resource; COUNT] = [
         "clusterrolebindings",
         "ClusterRoleBinding",
     )),
-    global(stored("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")),
-    global(stored("storage.k8s.io", "v1", "storageclasses", "StorageClass")),
+    plain(global(resource(
+        "scheduling.k8s.io",
+        "v1",
+        "priorityclasses",
+        "PriorityClass",
+    ))),
+    global(plain(resource(
+        "storage.k8s.io",
+        "v1",
+        "storageclasses",
+        "StorageClass",
+    ))),
     stored("", "v1", "endpoints", "Endpoints"),
     with_status(stored("", "v1", "replicationcontrollers", "ReplicationController")),
+    plain(resource("apps", "v1", "controllerrevisions", "ControllerRevision")),
+    global(resource(
+        "storage.k8s.io",
+        "v1",
+        "volumeattachments",
+        "VolumeAttachment",
+    )),
     with_status(global(stored(
         "apiextensions.k8s.io",
         "v1",
@@ -134,7 +151,6 @@ static BUILT_IN: [Resource; COUNT] = [
         "mutatingadmissionpolicybindings",
         "MutatingAdmissionPolicyBinding",
     )),
-    stored("apps", "v1", "controllerrevisions", "ControllerRevision"),
     stored("", "v1", "podtemplates", "PodTemplate"),
     with_status(global(stored(
         "certificates.k8s.io",
@@ -169,12 +185,6 @@ static BUILT_IN: [Resource; COUNT] = [
     global(stored("storage.k8s.io", "v1", "csidrivers", "CSIDriver")),
     global(stored("storage.k8s.io", "v1", "csinodes", "CSINode")),
     stored("storage.k8s.io", "v1", "csistoragecapacities", "CSIStorageCapacity"),
-    with_status(global(stored(
-        "storage.k8s.io",
-        "v1",
-        "volumeattachments",
-        "VolumeAttachment",
-    ))),
     global(stored(
         "storage.k8s.io",
         "v1",
@@ -207,8 +217,30 @@ pub static LEASES: &Served = &RESOURCES[9];
 pub static CONFIG_MAPS: &Served = &RESOURCES[10];
 /// PodDisruptionBudgets.
 pub static DISRUPTION_BUDGETS: &Served = &RESOURCES[21];
+/// ResourceQuotas.
+pub static RESOURCE_QUOTAS: &Served = &RESOURCES[15];
+/// LimitRanges.
+pub static LIMIT_RANGES: &Served = &RESOURCES[16];
+/// PriorityClasses.
+pub static PRIORITY_CLASSES: &Served = &RESOURCES[29];
+/// Secrets.
+pub static SECRETS: &Served = &RESOURCES[11];
+/// PersistentVolumeClaims.
+pub static CLAIMS: &Served = &RESOURCES[13];
+/// PersistentVolumes.
+pub static VOLUMES: &Served = &RESOURCES[14];
+/// StatefulSets.
+pub static STATEFUL_SETS: &Served = &RESOURCES[17];
+/// HorizontalPodAutoscalers.
+pub static POD_AUTOSCALERS: &Served = &RESOURCES[20];
+/// StorageClasses.
+pub static STORAGE_CLASSES: &Served = &RESOURCES[30];
+/// ControllerRevisions.
+pub static CONTROLLER_REVISIONS: &Served = &RESOURCES[33];
+/// VolumeAttachments.
+pub static VOLUME_ATTACHMENTS: &Served = &RESOURCES[34];
 /// CustomResourceDefinitions.
-pub static DEFINITIONS: &Served = &RESOURCES[33];
+pub static DEFINITIONS: &Served = &RESOURCES[35];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
+use super::needs::{self, Needs};
 use super::quantity::Amount;
 use super::selector::{Requirement, Selector, Test};
 use crate::model::time::Span;
@@ -54,6 +55,8 @@ pub struct PodTemplate {
     pub host_network: bool,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// What it needs of other objects; `None`: nothing.
+    pub needs: Option<Arc<Needs>>,
     /// What few pods ask of the scheduler.
     pub placing: Option<Arc<Placing>>,
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
@@ -196,12 +199,13 @@ impl PodTemplate {
             anti_affinity: Vec::new(),
             preferred_affinity: Vec::new(),
             tolerations: tolerations(spec)?,
-            priority: priority(spec)?,
+            priority: priority(spec),
             preempts: spec.preemption_policy.as_deref() != Some("Never"),
             node_name: spec.node_name.clone(),
             grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
             host_network: spec.host_network.unwrap_or(false),
             containers: Vec::new(),
+            needs: needs::of(spec),
             placing: Placing::new(spec, requests.scalars)?,
             hash,
         };
@@ -397,16 +401,11 @@ fn tolerations(spec: &core::PodSpec) -> Result<Vec<Toleration>, (String, String)
     Ok(all)
 }
 
-fn priority(spec: &core::PodSpec) -> Result<i32, (String, String)> {
+/// The priority that its author wrote, or that of a class of the system; admission looks up the others.
+fn priority(spec: &core::PodSpec) -> i32 {
     match spec.priority_class_name.as_deref() {
-        None | Some("") => Ok(spec.priority.unwrap_or(0)),
-        Some("system-node-critical") => Ok(NODE_CRITICAL),
-        Some("system-cluster-critical") => Ok(CLUSTER_CRITICAL),
-        Some(other) => spec.priority.ok_or_else(|| {
-            (
-                "spec.priorityClassName".to_owned(),
-                format!("no PriorityClass with name {other} was found"),
-            )
-        }),
+        Some("system-node-critical") => NODE_CRITICAL,
+        Some("system-cluster-critical") => CLUSTER_CRITICAL,
+        _ => spec.priority.unwrap_or(0),
     }
 }

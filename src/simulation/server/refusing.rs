@@ -9,15 +9,6 @@ pub(super) fn missing(resource: &Resource, name: &str) -> ApiError {
     }
 }
 
-/// `Deployment.apps`: a kind as error messages write it.
-pub(super) fn full_kind(resource: &Resource) -> String {
-    if resource.group.is_empty() {
-        resource.kind.to_string()
-    } else {
-        format!("{}.{}", resource.kind, resource.group)
-    }
-}
-
 pub(super) fn conflict(resource: &Resource, name: &str, why: &str) -> ApiError {
     ApiError::Conflict {
         plural: resource.qualified(),

@@ -60,8 +60,11 @@ impl World {
 
     /// Tells the controller of a kind that an object of it waits for its finalizers.
     fn deletion_began(&mut self, place: Place) {
-        if self.served(place).own_plural() == "namespaces" {
-            self.namespace_ends(place.row);
+        match self.served(place).own_plural() {
+            "namespaces" => self.namespace_ends(place.row),
+            "persistentvolumeclaims" => self.claim_changed(place.row),
+            "persistentvolumes" => self.volume_changed(place.row),
+            _ => {}
         }
     }
 
@@ -101,7 +104,7 @@ impl World {
         }
         let resource = self.served(place);
         Err(ApiError::Invalid {
-            kind: super::full_kind(&resource),
+            kind: super::tables::full_kind(&resource),
             name: meta.name.to_string(),
             causes: vec![(
                 "metadata.finalizers".to_owned(),
@@ -143,6 +146,33 @@ impl World {
                 store.daemon_sets.remove(&mut store.versions, row);
                 self.owner_removed(meta.uid);
             }
+            "statefulsets" => {
+                store.stateful_sets.remove(&mut store.versions, row);
+                self.owner_removed(meta.uid);
+            }
+            "controllerrevisions" => {
+                store.controller_revisions.remove(&mut store.versions, row);
+                self.revision_left(&meta, row);
+            }
+            "persistentvolumeclaims" => {
+                if let Some(gone) = store.claims.remove(&mut store.versions, row) {
+                    self.claim_left(&gone);
+                }
+            }
+            "persistentvolumes" => {
+                if let Some(gone) = store.volumes.remove(&mut store.versions, row) {
+                    self.volume_left(row, &gone.body);
+                }
+            }
+            "storageclasses" => {
+                store.storage_classes.remove(&mut store.versions, row);
+            }
+            "horizontalpodautoscalers" => {
+                store.pod_autoscalers.remove(&mut store.versions, row);
+            }
+            "volumeattachments" => {
+                store.volume_attachments.remove(&mut store.versions, row);
+            }
             "services" => {
                 if let Some(gone) = store.services.remove(&mut store.versions, row) {
                     if let Some(slice) = gone.body.slice {
@@ -155,11 +185,11 @@ impl World {
                     self.propagate(id, Arc::from([]));
                 }
             }
-            "namespaces" => {
-                store.namespaces.remove(&mut store.versions, row);
-            }
             "poddisruptionbudgets" => {
                 store.budgets.remove(&mut store.versions, row);
+            }
+            "namespaces" => {
+                store.namespaces.remove(&mut store.versions, row);
             }
             "leases" => {
                 store.leases.remove(&mut store.versions, row);

@@ -154,22 +154,6 @@ impl World {
             text: format!("definition {plural}.{group} deleted"),
         });
     }
-
-    /// A node's labels, taints and cordon.
-    pub(super) fn update_node(&mut self, name: &str, object: &Value) -> Result<(), ApiError> {
-        let (meta, taints, unschedulable) = parse::node(object)?;
-        let Some(row) = self.store.nodes.find("", name) else {
-            return Ok(());
-        };
-        self.store.change_node(row, |it| {
-            take_meta(&mut it.meta, &meta);
-            it.body.taints = taints;
-            it.body.unschedulable = unschedulable;
-        });
-        self.node_changed(row);
-        self.room_appeared();
-        Ok(())
-    }
 }
 
 /// An object of a custom kind in one of its versions (conversion strategy `None`: the apiVersion is all that differs).

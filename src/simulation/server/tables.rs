@@ -23,6 +23,15 @@ impl Place {
     }
 }
 
+/// `Deployment.apps`: a kind as error messages write it.
+pub(super) fn full_kind(resource: &Resource) -> String {
+    if resource.group.is_empty() {
+        resource.kind.to_string()
+    } else {
+        format!("{}.{}", resource.kind, resource.group)
+    }
+}
+
 impl World {
     /// The place of an object.
     pub(in crate::simulation) fn place(&self, resource: &Resource, namespace: &str, name: &str) -> Option<Place> {

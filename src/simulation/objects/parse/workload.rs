@@ -55,6 +55,7 @@ pub fn deployment(object: &Value) -> Result<(Meta, Deployment), ApiError> {
         strategy,
         min_ready,
         status: DeploymentStatus::default(),
+        failure: None,
     };
     accept(DEPLOYMENTS, meta, causes, body)
 }
@@ -83,6 +84,7 @@ pub fn replica_set(object: &Value) -> Result<(Meta, ReplicaSet), ApiError> {
         revision: 0,
         min_ready,
         status: ReplicaSetStatus::default(),
+        failure: None,
     };
     accept(REPLICA_SETS, meta, causes, body)
 }
@@ -143,7 +145,7 @@ fn add_tolerations(spec: &mut core::PodSpec) {
 }
 
 /// Checks and compiles the template; with what is wrong about the rest, when it cannot be compiled.
-fn template(
+pub(super) fn template(
     resource: &Resource,
     meta: &Meta,
     template: &core::PodTemplateSpec,
@@ -179,13 +181,13 @@ pub(super) fn written(spec: &impl Serialize) -> Result<Arc<Value>, ApiError> {
         .map_err(|error| ApiError::BadRequest(error.to_string()))
 }
 
-fn count(path: &str, value: Option<i32>, causes: &mut Causes) -> u32 {
+pub(super) fn count(path: &str, value: Option<i32>, causes: &mut Causes) -> u32 {
     let value = value.unwrap_or(0);
     causes.not_negative(path, value);
     u32::try_from(value).unwrap_or(0)
 }
 
-fn seconds(value: Option<i32>, causes: &mut Causes) -> Span {
+pub(super) fn seconds(value: Option<i32>, causes: &mut Causes) -> Span {
     Span::secs(u64::from(count("spec.minReadySeconds", value, causes)))
 }
 
