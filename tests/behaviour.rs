@@ -4,9 +4,13 @@
 
 mod behaviour {
     mod admission;
+    mod autoscaling;
     mod bench;
+    mod deleting;
     mod pod_gc;
     mod rolling_update;
     mod scheduler;
+    mod stateful_sets;
     mod taint_eviction;
+    mod volumes;
 }

@@ -172,6 +172,11 @@ pub struct Route {
     /// The service's own work, without the calls.
     #[serde(default)]
     pub work: Between,
+    /// CPU time that each request takes in the pod, for a HorizontalPodAutoscaler to see; it does not slow the request down
+    /// (that is `work`). Without it the route takes none.
+    #[serde(default, with = "super::units::text_option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::units::Length>"))]
+    pub cpu: Option<Duration>,
     /// Values that the request must carry, by the names that journeys extract them by (`${token}` in a step); a request without
     /// one of them, or with one that is not good here, is answered 401. What a service calls gets what it was called with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

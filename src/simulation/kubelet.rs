@@ -33,7 +33,7 @@ pub struct Runtime {
 const PLAIN_SHUTDOWN: Span = Span::millis(200);
 
 impl World {
-    fn kubelet_runs(&self, machine: MachineId) -> bool {
+    pub(super) fn kubelet_runs(&self, machine: MachineId) -> bool {
         self.machines[machine.0 as usize].kubelet && self.fabric.powered(machine)
     }
 
@@ -73,6 +73,12 @@ impl World {
         if !self.kubelet_runs(machine) || row.meta.deletion.is_some() {
             return;
         }
+        if row.body.template.needs.is_some()
+            && (self.runtimes.get(pod as usize).is_some_and(Option::is_some) || !self.volumes_ready(pod, machine))
+        {
+            return;
+        }
+        let Some(row) = self.store.pod(pod) else { return };
         let Some(image) = row
             .body
             .template

@@ -98,6 +98,7 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         let work = range(route.work, at)?;
         tables.routes.push(Route {
             work,
+            cpu: route.cpu.map_or(Span::ZERO, Span::from),
             first: 0,
             end: 0,
             leaf: true,
@@ -111,6 +112,7 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         model.patterns.push((RequestLine::any(), tables.routes.len() as u32));
         tables.routes.push(Route {
             work: (Span::ZERO, Span::ZERO),
+            cpu: Span::ZERO,
             first: 0,
             end: 0,
             leaf: true,

@@ -74,6 +74,8 @@ pub enum Container {
     None,
     /// Waiting: `ContainerCreating`.
     Creating,
+    /// Waiting: `CreateContainerConfigError`.
+    NoConfig,
     /// Waiting: `CrashLoopBackOff`.
     BackOff,
     /// Running since.
@@ -123,6 +125,8 @@ impl Pod {
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
 /// The taint of a node whose kubelet says nothing.
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// The taint of a node that its operator has declared dead. Source: k8s.io/api core/v1 `well_known_taints.go`.
+pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 /// The taint of a cordoned node.
 pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 

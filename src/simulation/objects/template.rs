@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
+use super::needs::{self, Needs};
 use super::quantity::Amount;
 use super::selector::{Requirement, Selector, Test};
 use crate::model::time::Span;
@@ -54,6 +55,8 @@ pub struct PodTemplate {
     pub host_network: bool,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// What it needs of other objects; `None`: nothing.
+    pub needs: Option<Arc<Needs>>,
     /// What few pods ask of the scheduler.
     pub placing: Option<Arc<Placing>>,
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
@@ -202,6 +205,7 @@ impl PodTemplate {
             grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
             host_network: spec.host_network.unwrap_or(false),
             containers: Vec::new(),
+            needs: needs::of(spec),
             placing: Placing::new(spec, requests.scalars)?,
             hash,
         };

@@ -176,6 +176,7 @@ fn container_status(meta: &Meta, pod: &Pod, index: usize, name: &str, image: &st
     }
     let state = match pod.container {
         Container::None | Container::Creating => json!({"waiting": {"reason": "ContainerCreating"}}),
+        Container::NoConfig => json!({"waiting": {"reason": "CreateContainerConfigError"}}),
         Container::BackOff => json!({"waiting": {"reason": "CrashLoopBackOff", "message": back_off(meta, pod, name)}}),
         Container::Running(since) => json!({"running": {"startedAt": date::seconds(since)}}),
         Container::Terminated(code, at) => json!({"terminated": {
