@@ -210,26 +210,21 @@ impl World {
     fn choose_pods(&self, failure: &PodFailure) -> Vec<String> {
         let namespace = failure.namespace.as_deref().unwrap_or(&self.loaded);
         let pods: Vec<_> = match &failure.selection {
-            PodSelection::App(app) => self.store.pods.of_app(namespace, app).collect(),
+            PodSelection::App(app) => self
+                .store
+                .pods
+                .of_app(namespace, app)
+                .map(|(_, row)| row.clone())
+                .collect(),
             PodSelection::Label(key, value) => {
                 let wanted = Selector::labels(&[(key.clone(), value.clone())].into());
-                let found: Vec<u32> = self
-                    .store
-                    .pods
-                    .matching(namespace, &wanted)
-                    .into_iter()
-                    .map(|(pod, _)| pod)
-                    .collect();
-                found
-                    .into_iter()
-                    .filter_map(|pod| self.store.pods.shared(pod).map(|row| (pod, row)))
-                    .collect()
+                self.store.pods.selected(namespace, &wanted)
             }
         };
         let mut names: Vec<String> = pods
             .into_iter()
-            .filter(|(_, row)| row.meta.deletion.is_none() && !row.body.is_finished() && row.body.node.is_some())
-            .map(|(_, row)| row.meta.name.to_string())
+            .filter(|row| row.meta.deletion.is_none() && !row.body.is_finished() && row.body.node.is_some())
+            .map(|row| row.meta.name.to_string())
             .collect();
         names.sort_unstable();
         if let Some(count) = failure.count {
