@@ -166,6 +166,11 @@ impl World {
                         .map(|deployment| (above.uid, deployment.body.replicas)),
                     None => Some((owner.uid, set.body.replicas)),
                 })),
+            "StatefulSet" => Ok(store
+                .stateful_sets
+                .get(owner.row)
+                .filter(|set| set.meta.uid == owner.uid)
+                .map(|set| (owner.uid, set.body.replicas))),
             "DaemonSet" => Err("daemonsets.apps does not implement the scale subresource".to_owned()),
             "Job" => Err("jobs.batch does not implement the scale subresource".to_owned()),
             _ => Ok(None),

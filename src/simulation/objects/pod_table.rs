@@ -92,6 +92,11 @@ impl Pods {
         }
     }
 
+    /// Completes the last change of a pod: [`Table::amend`]. Nothing that pods are found by may change.
+    pub fn amend(&mut self, number: u32, change: impl FnOnce(&mut Row<Pod>)) {
+        self.table.amend(number, change);
+    }
+
     /// Removes a pod: [`Table::remove`].
     pub fn remove(&mut self, versions: &mut Versions, number: u32) -> Option<Arc<Row<Pod>>> {
         let last = self.table.remove(versions, number)?;
@@ -128,6 +133,13 @@ impl Pods {
                     .iter()
                     .all(|(key, value)| row.meta.labels.get(key) == Some(value))
             })
+    }
+
+    /// The pods of a namespace that a workload owns in the end, by name. It looks at all pods of the namespace: for rare events only.
+    pub fn of_app<'a>(&'a self, namespace: &'a str, app: &'a str) -> impl Iterator<Item = (u32, &'a Arc<Row<Pod>>)> {
+        self.table
+            .by_name(Some(namespace))
+            .filter(move |(_, row)| &*row.body.app == app)
     }
 
     /// The pods of a namespace that a selector selects, by name. A requirement of a single value spares looking at all others.
