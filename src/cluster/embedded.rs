@@ -21,6 +21,7 @@ use crate::model::journey::Journey;
 use crate::model::profile::Profile;
 use crate::model::time::Time;
 use crate::simulation::faults::ScopeId;
+use crate::simulation::objects::resources;
 use crate::simulation::world::World;
 use driver::{Driver, DriverError, Live, Pace};
 use face::Face;
@@ -241,12 +242,33 @@ impl Embedded {
 
     pub(crate) fn describe(&self, namespace: &str, model: &Application, assume: bool) -> Result<(), ClusterError> {
         self.driver.with(|world| {
-            world.describe(namespace, model)?;
             if assume {
-                world.assume_default_model(namespace);
+                world.describe_and_assume(namespace, model)?;
+            } else {
+                world.describe(namespace, model)?;
             }
             Ok(())
         })?
+    }
+
+    pub(crate) fn describe_present(
+        &self,
+        namespace: &str,
+        model: &Application,
+        assume: bool,
+    ) -> Result<(), ClusterError> {
+        self.describe(namespace, model, assume)?;
+        Ok(self.driver.with(|world| world.describe_present(namespace))?)
+    }
+
+    #[expect(clippy::unused_self, reason = "a question to the cluster, whatever cluster it is")]
+    pub(crate) fn models(&self, api_version: &str, kind: &str) -> bool {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        resources::find(group, version, kind).is_some_and(|resource| resource.modelled)
+    }
+
+    pub(crate) fn note_not_modelled(&self, lines: Vec<String>) -> Result<(), ClusterError> {
+        Ok(self.driver.with(|world| world.note_not_modelled(lines))?)
     }
 
     pub(crate) fn start_load(&self, namespace: &str, journeys: &[(String, Journey)]) -> Result<(), ClusterError> {

@@ -55,7 +55,7 @@ impl World {
         (runs && runtime.incarnation == incarnation).then_some(runtime)
     }
 
-    fn runtime_mut(&mut self, pod: u32) -> Option<&mut Runtime> {
+    pub(super) fn runtime_mut(&mut self, pod: u32) -> Option<&mut Runtime> {
         self.runtimes.get_mut(pod as usize).and_then(Option::as_mut)
     }
 
@@ -118,7 +118,7 @@ impl World {
     }
 
     /// The description of an image in a namespace, or the assumed one when that is allowed.
-    fn behaviour(&mut self, namespace: &str, image: &str, app: &str) -> Option<ModelId> {
+    pub(super) fn behaviour(&mut self, namespace: &str, image: &str, app: &str) -> Option<ModelId> {
         let found = self.network.model_for(namespace, image, app);
         if found.is_some() {
             return found;

@@ -22,6 +22,47 @@ impl World {
         Ok(())
     }
 
+    /// Like [`World::describe`], and images without a description are taken to answer 200, so that calls and journeys may lead to
+    /// services that the application does not describe.
+    ///
+    /// # Errors
+    /// What in the model makes no sense.
+    pub fn describe_and_assume(&mut self, namespace: &str, application: &Application) -> Result<(), InstallError> {
+        self.network.install_assuming(namespace, application)?;
+        self.assume_default_model(namespace);
+        Ok(())
+    }
+
+    /// Lets the pods of a namespace that run already behave as it is described now.
+    pub fn describe_present(&mut self, namespace: &str) {
+        let pods: Vec<(u32, String, String)> = self
+            .store
+            .pods
+            .by_name(Some(namespace))
+            .filter_map(|(pod, row)| {
+                let image = row.body.template.containers.first()?.image.to_string();
+                Some((pod, image, row.body.app.to_string()))
+            })
+            .collect();
+        for (pod, image, app) in pods {
+            if self.runtimes.get(pod as usize).is_none_or(Option::is_none) {
+                continue;
+            }
+            let model = self.behaviour(namespace, &image, &app);
+            if let Some(runtime) = self.runtime_mut(pod) {
+                runtime.model = model;
+            }
+            if let Some(Some(net)) = self.fabric.pods.get_mut(pod as usize) {
+                net.model = model;
+            }
+        }
+    }
+
+    /// Adds to what the history lists as not modelled.
+    pub fn note_not_modelled(&mut self, lines: impl IntoIterator<Item = String>) {
+        self.not_modelled.extend(lines);
+    }
+
     /// Images of a namespace without a description are taken to answer 200 from now on, until the namespace is described again;
     /// the history lists them.
     pub fn assume_default_model(&mut self, namespace: &str) {
