@@ -7,8 +7,10 @@ mod behaviour {
     mod autoscaling;
     mod bench;
     mod deleting;
+    mod disruption;
     mod pod_gc;
     mod rolling_update;
+    mod rollouts;
     mod scheduler;
     mod stateful_sets;
     mod taint_eviction;

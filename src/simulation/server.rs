@@ -191,6 +191,20 @@ impl ApiStore for World {
         with_table!(self.store, resource, table => table.by_name(namespace).map(|(_, row)| object(resource, row)).collect())
     }
 
+    fn page(
+        &self,
+        resource: &Served,
+        namespace: Option<&str>,
+        after: (&str, &str),
+        limit: usize,
+    ) -> (Vec<ApiObject>, usize) {
+        with_table!(self.store, resource, table => {
+            let mut rows = table.after(namespace, after);
+            let first = rows.by_ref().take(limit).map(|(_, row)| object(resource, row)).collect();
+            (first, rows.count())
+        })
+    }
+
     fn changes(&self, resource: &Served, after: u64) -> Result<Vec<ApiChange>, Expired> {
         with_table!(self.store, resource, table => Ok(table.changes(after)?.map(|it| change(resource, it)).collect()))
     }

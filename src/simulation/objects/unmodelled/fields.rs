@@ -92,6 +92,8 @@ const POD: &[&str] = &[
 ];
 
 const DEPLOYMENT: &[&str] = &[
+    "paused",
+    "revisionHistoryLimit",
     "replicas",
     "selector",
     "strategy",
