@@ -95,6 +95,12 @@ pub struct Service {
     /// From SIGTERM to the end of the process.
     #[serde(default)]
     pub shutdown: Between,
+    /// For a task: from then on until the process ends by itself. Without it the process serves until it is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Between>,
+    /// The exit code of a process that ends by itself; 0: it succeeded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub exit: u8,
     /// A store inside each pod of this service: replicas are independent stores.
     #[serde(default)]
     pub store: bool,
@@ -107,6 +113,11 @@ pub struct Service {
     /// What it answers, first match wins. A request that matches no route is answered 404.
     #[serde(default)]
     pub routes: Vec<Route>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(code: &u8) -> bool {
+    *code == 0
 }
 
 /// A length of time between two bounds, both included.

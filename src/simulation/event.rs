@@ -24,6 +24,8 @@ pub enum Event {
     Listen(u32, u32),
     /// The kubelet reports a running container.
     ReportRunning(u32, u32),
+    /// A container's process has done what it had to do.
+    Ends(u32, u32),
     /// The kubelet saw a container end by itself.
     Died(u32, u32),
     /// The kubelet starts an ended container again.

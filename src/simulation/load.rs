@@ -55,19 +55,23 @@ impl World {
     /// The images of a namespace whose pods nobody has described: those that run without a description, and those that would.
     fn undescribed_in(&self, namespace: &str) -> BTreeSet<String> {
         let pods = self.store.pods.by_name(Some(namespace));
-        pods.filter(|(_, row)| !row.body.is_finished())
-            .filter_map(|(pod, row)| {
-                let image = &row.body.template.containers.first()?.image;
-                let described = match self.runtimes.get(pod as usize).copied().flatten() {
-                    Some(runtime) => runtime.model.is_some(),
+        let mut all = BTreeSet::new();
+        for (pod, row) in pods.filter(|(_, row)| !row.body.is_finished()) {
+            for (place, container) in row.body.template.all().enumerate() {
+                let image = &container.image;
+                let described = match self.runtime(pod).and_then(|runtime| runtime.lives.get(place)) {
+                    Some(life) => life.model.is_some(),
                     None => {
                         self.assuming.contains(namespace)
                             || self.network.model_for(namespace, image, &row.body.app).is_some()
                     }
                 };
-                (!described).then(|| image.to_string())
-            })
-            .collect()
+                if !described {
+                    all.insert(image.to_string());
+                }
+            }
+        }
+        all
     }
 
     /// Stops the load: no slot starts at or after now; what is under way goes on.

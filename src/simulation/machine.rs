@@ -166,6 +166,7 @@ impl World {
         let phase = self.chance.kubelets.span(Span::ZERO, period);
         self.renew(id);
         self.after(phase, Event::Heartbeat(id));
+        self.start_pods_again(id);
     }
 
     fn register(&mut self, id: MachineId) {
@@ -375,6 +376,7 @@ impl World {
         self.fabric.machines[id.0 as usize] = Power::Off;
         self.machines[id.0 as usize].kubelet = false;
         self.network.machine_lost(id, self.now, &self.fabric);
+        self.processes_gone(id);
         self.note(What::MachineLost {
             node: self.machines[id.0 as usize].name.to_string(),
         });

@@ -68,6 +68,11 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         assumed: false,
         start: range(service.start, || format!("{here}, start"))?,
         shutdown: range(service.shutdown, || format!("{here}, shutdown"))?,
+        runs: service
+            .runs
+            .map(|between| range(between, || format!("{here}, runs")))
+            .transpose()?,
+        exit: service.exit,
         waits_for: service.waits_for.clone(),
         patterns: Vec::new(),
     };
@@ -292,6 +297,8 @@ pub(super) fn assumption(tables: &mut Tables, namespace: &str, image: &str) -> M
             assumed: true,
             start: (Span::ZERO, Span::ZERO),
             shutdown: (Span::ZERO, Span::ZERO),
+            runs: None,
+            exit: 0,
             waits_for: Vec::new(),
             patterns: Vec::new(),
         });

@@ -54,6 +54,9 @@ pub(super) struct Model {
     pub(super) assumed: bool,
     pub(super) start: Range,
     pub(super) shutdown: Range,
+    /// How long a task runs.
+    pub(super) runs: Option<Range>,
+    pub(super) exit: u8,
     pub(super) waits_for: Vec<String>,
     /// Patterns in the order of their routes, each with the route's index.
     pub(super) patterns: Vec<(RequestLine, u32)>,

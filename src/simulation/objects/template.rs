@@ -1,11 +1,14 @@
 //! A pod template: what the user wrote, and what the simulation needs of it.
 
+mod container;
+
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
-use super::quantity::{self, Amount};
+pub use self::container::{Container, Restart, Role};
+use super::quantity::Amount;
 use super::selector::{Requirement, Selector};
 use crate::model::time::Span;
 use crate::simulation::api::Labels;
@@ -47,22 +50,15 @@ pub struct PodTemplate {
     pub grace: Span,
     /// Whether it uses its node's network and address.
     pub host_network: bool,
+    /// The containers that come before the others, each in its turn: `initContainers`.
+    pub init: Vec<Container>,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// Which containers start again when they have ended.
+    pub restart: Restart,
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
     /// FNV-32a; any stable hash of the content serves.)
     pub hash: u64,
-}
-
-/// A container.
-#[derive(Clone, Debug)]
-pub struct Container {
-    /// Name.
-    pub name: String,
-    /// Image with tag.
-    pub image: Arc<str>,
-    /// Named and numbered ports.
-    pub ports: Vec<(Option<String>, u16)>,
 }
 
 /// A required or preferred pod (anti-)affinity.
@@ -148,12 +144,6 @@ impl Toleration {
     }
 }
 
-/// What scoring assumes of a container that requests no CPU: 100m.
-/// Source: pkg/scheduler/util/pod_resources.go `DefaultMilliCPURequest`.
-const SCORED_CPU: u64 = 100;
-/// And no memory: 200 MiB. Source: the same, `DefaultMemoryRequest`.
-const SCORED_MEMORY: u64 = 200 * 1024 * 1024;
-
 /// `system-node-critical`. Source: pkg/apis/scheduling/types.go.
 pub const NODE_CRITICAL: i32 = 2_000_001_000;
 /// `system-cluster-critical`. Source: the same.
@@ -193,71 +183,21 @@ impl PodTemplate {
             node_name: spec.node_name.clone(),
             grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
             host_network: spec.host_network.unwrap_or(false),
+            init: Vec::new(),
             containers: Vec::new(),
+            restart: Restart::parse(spec.restart_policy.as_deref()),
             hash,
         };
         if spec.containers.is_empty() {
             return Err(("spec.containers".into(), "Required value".into()));
         }
-        for (index, container) in spec.containers.iter().enumerate() {
-            template
-                .add(container)
-                .map_err(|(field, why)| (format!("spec.containers[{index}].{field}"), why))?;
-        }
+        template.add_containers(spec)?;
         if let Some(affinity) = &spec.affinity {
             template
                 .add_affinity(affinity)
                 .map_err(|why| ("spec.affinity".to_owned(), why))?;
         }
         Ok(template)
-    }
-
-    fn add(&mut self, container: &core::Container) -> Result<(), (String, String)> {
-        let image = container.image.as_deref().unwrap_or("");
-        if image.is_empty() {
-            return Err(("image".into(), "Required value".into()));
-        }
-        let requests = container.resources.as_ref().and_then(|resources| {
-            // A limit without a request is a request (pkg/apis/core/v1/defaults.go `SetDefaults_Pod`).
-            let mut all = resources.limits.clone().unwrap_or_default();
-            all.extend(resources.requests.clone().unwrap_or_default());
-            (!all.is_empty()).then_some(all)
-        });
-        let amount = |name: &str, parse: fn(&str) -> Result<u64, String>| {
-            requests
-                .as_ref()
-                .and_then(|all| all.get(name))
-                .map(|quantity| parse(&quantity.0).map_err(|why| (format!("resources.requests.{name}"), why)))
-                .transpose()
-        };
-        let (cpu, memory) = (amount("cpu", quantity::milli)?, amount("memory", quantity::units)?);
-        self.requests = self.requests.plus(Amount {
-            cpu_milli: cpu.unwrap_or(0),
-            memory: memory.unwrap_or(0),
-        });
-        self.scored = self.scored.plus(Amount {
-            cpu_milli: cpu.unwrap_or(SCORED_CPU),
-            memory: memory.unwrap_or(SCORED_MEMORY),
-        });
-        let mut ports = Vec::new();
-        for port in container.ports.iter().flatten() {
-            let number = u16::try_from(port.container_port)
-                .ok()
-                .filter(|&number| number > 0)
-                .ok_or_else(|| {
-                    (
-                        "ports.containerPort".to_owned(),
-                        "must be between 1 and 65535, inclusive".to_owned(),
-                    )
-                })?;
-            ports.push((port.name.clone(), number));
-        }
-        self.containers.push(Container {
-            name: container.name.clone(),
-            image: image.into(),
-            ports,
-        });
-        Ok(())
     }
 
     fn add_affinity(&mut self, affinity: &core::Affinity) -> Result<(), String> {
