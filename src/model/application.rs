@@ -101,6 +101,9 @@ pub struct Service {
     /// The exit code of a process that ends by itself; 0: it succeeded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub exit: u8,
+    /// What the commands come to that probes run in its container.
+    #[serde(default, skip_serializing_if = "Exec::is_running")]
+    pub exec: Exec,
     /// A store inside each pod of this service: replicas are independent stores.
     #[serde(default)]
     pub store: bool,
@@ -118,6 +121,27 @@ pub struct Service {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 const fn is_zero(code: &u8) -> bool {
     *code == 0
+}
+
+/// What a command comes to that a probe runs in a container (`exec`), whatever the command is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Exec {
+    /// It succeeds while the process runs.
+    #[default]
+    Running,
+    /// It succeeds once the process listens, as `pg_isready` does.
+    Listening,
+    /// It succeeds when this route answers below 400: `{ route: GET /health }`.
+    Route(String),
+    /// It ends with this code.
+    Exit(u8),
+}
+
+impl Exec {
+    fn is_running(&self) -> bool {
+        *self == Self::Running
+    }
 }
 
 /// A length of time between two bounds, both included.

@@ -6,14 +6,19 @@
 //! * `starting`: from the pod's binding to processes that listen, container after container;
 //! * `ending`: containers that end, and whether they start again;
 //! * `stopping`: pods that are to go;
+//! * `probing`: probe workers, `looking`: what they see, `killing`: containers that they end;
 //! * `returning`: machines that lost their power, and kubelets that start again.
 
 mod ending;
+mod killing;
+mod looking;
+mod probing;
 mod report;
 mod returning;
 mod starting;
 mod stopping;
 
+pub use self::probing::Worker;
 use super::fabric::{MachineId, ModelId, PodId, Process};
 use super::objects::container::{ContainerStatus, Ended};
 use super::objects::pod::Phase;
@@ -31,6 +36,8 @@ pub struct Runtime {
     pub face: usize,
     /// Incarnations given so far.
     pub count: u32,
+    /// Runs of probes planned so far.
+    pub plans: u32,
     /// Whether its containers have been asked to end.
     pub stopping: Option<Stopping>,
 }
@@ -65,10 +72,14 @@ pub struct Life {
     pub back_off: Span,
     /// The incarnation whose end has been asked for.
     pub asked: Option<u32>,
+    /// The exit code that it will then have.
+    pub exit: i32,
     /// How its last process ended.
     pub ended: Option<Ended>,
     /// What the kubelet has seen.
     pub status: ContainerStatus,
+    /// The workers of its probes.
+    pub workers: Vec<Worker>,
 }
 
 /// The incarnation of a container that has not been begun.
@@ -86,8 +97,10 @@ impl Life {
             begun: now,
             back_off: Span::ZERO,
             asked: None,
+            exit: 0,
             ended: None,
             status: ContainerStatus::NEW,
+            workers: Vec::new(),
         }
     }
 }

@@ -19,6 +19,7 @@ impl World {
     pub fn describe(&mut self, namespace: &str, application: &Application) -> Result<(), InstallError> {
         self.network.install(namespace, application)?;
         self.assuming.remove(namespace);
+        self.look_again(namespace);
         Ok(())
     }
 

@@ -94,6 +94,7 @@ pub(super) struct Chance {
     pub kubelets: Stream,
     /// What only pods of several containers, and containers that end, need.
     pub containers: Stream,
+    pub probes: Stream,
     pub services: Stream,
     pub cloud: Stream,
     pub names: Stream,
@@ -131,6 +132,7 @@ impl World {
                 scheduler: Stream::new(seed, "scheduler"),
                 kubelets: Stream::new(seed, "kubelets"),
                 containers: Stream::new(seed, "containers"),
+                probes: Stream::new(seed, "probes"),
                 services: Stream::new(seed, "services"),
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
@@ -229,9 +231,11 @@ impl World {
             if self.network.next() < horizon
                 && let Some(effect) = self.network.run(horizon, &self.fabric)
             {
-                let Effect::Crash { pod, at } = effect;
-                self.now = self.now.max(at);
-                self.crashed(pod.0);
+                self.now = self.now.max(effect.at());
+                match effect {
+                    Effect::Crash { pod, .. } => self.crashed(pod.0),
+                    Effect::Probed { pod, plan, answer, .. } => self.probed(pod.0, plan, answer),
+                }
                 continue;
             }
             if next > until {
@@ -256,6 +260,9 @@ impl World {
             Event::Listen(pod, incarnation) => self.listen(pod, incarnation),
             Event::ReportRunning(pod, incarnation) => self.report_running(pod, incarnation),
             Event::Ends(pod, incarnation) => self.ends(pod, incarnation),
+            Event::Probe(pod, plan) => self.probe(pod, plan),
+            Event::Killed(pod, incarnation) => self.killed(pod, incarnation),
+            Event::PodDeadline(pod) => self.pod_deadline(pod),
             Event::Died(pod, incarnation) => self.died(pod, incarnation),
             Event::Restart(pod, incarnation) => self.restart(pod, incarnation),
             Event::Stop(pod) => self.stop_pod(pod),

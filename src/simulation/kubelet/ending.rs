@@ -103,7 +103,7 @@ impl World {
     }
 
     /// Ends a pod none of whose main containers runs or is to start again; sidecars do not keep it alive.
-    fn finish_when_done(&mut self, pod: u32) {
+    pub(super) fn finish_when_done(&mut self, pod: u32) {
         let (Some(row), Some(runtime)) = (self.store.pod(pod), self.runtime(pod)) else {
             return;
         };
@@ -141,12 +141,15 @@ impl World {
         if delay == Span::ZERO {
             life.status.state = State::Ended(ended);
         } else {
-            (life.status.state, life.status.last) = (State::BackOff, Some(ended));
+            (life.status.state, life.status.last) = (State::BackOff(delay), Some(ended));
         }
         (life.status.ready, life.status.started) = (false, false);
         life.status.restarts = life.restarts;
         life.restarts += 1;
         life.due = true;
+        if delay > Span::ZERO {
+            self.announce_back_off(pod, place);
+        }
         self.report(pod, None);
         let start = draw(&mut self.chance.kubelets, self.profile.kubelet.start);
         self.after(delay + start, Event::Restart(pod, incarnation));

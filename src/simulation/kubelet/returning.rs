@@ -39,8 +39,9 @@ impl World {
         }
     }
 
-    /// The kubelet of a machine starts again after [`World::processes_gone`]: the pods of its node that are still wanted get new
-    /// sandboxes and start from their first container on; the others go.
+    /// The kubelet of a machine starts again. Of the pods that are still wanted those whose processes are gone
+    /// ([`World::processes_gone`]) get new sandboxes and start from their first container on, the others go on and are probed
+    /// anew; those not wanted any more are stopped.
     pub(in crate::simulation) fn start_pods_again(&mut self, machine: MachineId) {
         for pod in self.machines[machine.0 as usize].pods.clone() {
             let gone = self.store.pod(pod).is_none_or(|row| row.meta.deletion.is_some());
@@ -49,6 +50,11 @@ impl World {
                     runtime.stopping = None;
                 }
                 self.after(Span::ZERO, Event::Stop(pod));
+            } else if self
+                .runtime(pod)
+                .is_some_and(|runtime| runtime.lives.iter().any(|life| life.alive))
+            {
+                self.hire_again(machine, pod);
             } else {
                 self.start_pod(pod);
             }

@@ -12,7 +12,7 @@ use crate::model::time::Span;
 use crate::simulation::event::Event;
 use crate::simulation::fabric::{MachineId, ModelId, PodId, PodNet, Process};
 use crate::simulation::objects::container::{ContainerStatus, State};
-use crate::simulation::objects::template::{PodTemplate, Role};
+use crate::simulation::objects::template::{Kind, PodTemplate, Role};
 use crate::simulation::world::{World, draw};
 
 impl World {
@@ -31,10 +31,13 @@ impl World {
             return;
         }
         let now = self.now;
-        let lives: Vec<Life> = template
+        let mut lives: Vec<Life> = template
             .all()
             .map(|container| Life::new(self.behaviour(&namespace, &container.image, &app), now))
             .collect();
+        for (place, life) in lives.iter_mut().enumerate() {
+            life.workers = self.hire(machine, &template, place);
+        }
         let first = template.init.len();
         let face = (first..lives.len())
             .find(|&place| lives[place].model.is_some())
@@ -48,6 +51,7 @@ impl World {
             lives,
             face,
             count: 0,
+            plans: 0,
             stopping: None,
         };
         let before = self.runtimes[index].take();
@@ -73,6 +77,10 @@ impl World {
             self.scheduler.set_started(PodId(pod), now);
         }
         self.after(delay, Event::Running(pod, incarnation));
+        if let Some(deadline) = template.deadline {
+            let started = self.store.pod(pod).and_then(|row| row.body.started).unwrap_or(now);
+            self.queue.post(started + deadline, Event::PodDeadline(pod));
+        }
     }
 
     /// How long the image of a container is pulled.
@@ -175,14 +183,23 @@ impl World {
         let start = self.chance.kubelets.span(start.0, start.1);
         self.after(start, Event::Listen(pod, incarnation));
         let report = draw(&mut self.chance.kubelets, self.profile.kubelet.report);
-        self.after(report, Event::ReportRunning(pod, incarnation));
+        let hook = self.post_start(pod, place);
+        self.after(report + hook.unwrap_or(Span::ZERO), Event::ReportRunning(pod, incarnation));
+        // A hook after the start holds the next container back.
         let main = self
             .store
             .pod(pod)
             .is_some_and(|row| row.body.template.role(place) == Role::Main);
-        if main {
+        if main && hook.is_none() {
             self.begin_next(pod);
         }
+    }
+
+    fn post_start(&mut self, pod: u32, place: usize) -> Option<Span> {
+        let row = self.store.pod(pod)?;
+        let hook = row.body.template.container(place)?.care.as_deref()?.post_start.clone()?;
+        let runtime = self.runtime(pod)?.clone();
+        Some(self.hook(&runtime, place, &hook))
     }
 
     pub(in crate::simulation) fn listen(&mut self, pod: u32, incarnation: u32) {
@@ -271,9 +288,11 @@ impl World {
             lives.iter().all(|life| life.status.runs())
         };
         self.report(pod, Some((address, started)));
-        if template.role(place) == Role::Sidecar {
-            self.begin_next(pod);
+        self.probe_new(pod, place);
+        for place in 0..template.init.len() + template.containers.len() {
+            self.trigger_readiness(pod, place);
         }
+        self.begin_next(pod);
     }
 
     /// The name and the application of a pod, as the history has them.
@@ -292,8 +311,8 @@ impl Life {
             state: State::Running(self.begun),
             last: self.ended.or(self.status.last),
             restarts: self.restarts,
-            ready: role != Role::Init,
-            started: true,
+            ready: role != Role::Init && !self.has(Kind::Startup) && !self.has(Kind::Readiness),
+            started: !self.has(Kind::Startup),
         };
     }
 }

@@ -3,6 +3,7 @@
 //! Source: pkg/kubelet/kuberuntime/kuberuntime_container.go `killContainer`, kuberuntime_termination_order.go: the main containers
 //! at once, then the sidecars one by one from the last to the first, all within one grace period.
 
+use super::killing::KILLED;
 use super::{Runtime, Stopping};
 use crate::model::time::Span;
 use crate::simulation::event::Event;
@@ -14,9 +15,6 @@ use crate::simulation::world::{World, draw};
 
 /// From SIGTERM to the end of a process without a description: assumed, as most handle the signal at once.
 const PLAIN_SHUTDOWN: Span = Span::millis(200);
-
-/// The exit code of a process that SIGKILL ended.
-const KILLED: i32 = 128 + 9;
 
 impl World {
     /// A process gets SIGTERM from a machine that shuts down; it has ended within `limit`.
@@ -39,7 +37,7 @@ impl World {
         all.filter(|&place| runtime.lives[place].alive).collect()
     }
 
-    fn shutdown_of(&mut self, runtime: &Runtime, place: usize) -> Span {
+    pub(super) fn shutdown_of(&mut self, runtime: &Runtime, place: usize) -> Span {
         match runtime.lives[place].model {
             Some(model) => {
                 let (from, to) = self.network.shutdown_range(model);
@@ -80,6 +78,22 @@ impl World {
         self.stop_containers(pod, grace, Some(phase));
     }
 
+    /// A pod has been active for as long as it may (pkg/kubelet/active_deadline.go).
+    pub(in crate::simulation) fn pod_deadline(&mut self, pod: u32) {
+        let Some(row) = self.store.pod(pod) else { return };
+        let over = !row.body.is_finished() && row.meta.deletion.is_none();
+        let runs = self.runtime(pod).is_some_and(|runtime| self.kubelet_runs(runtime.machine));
+        if over && runs && !self.is_stopping(pod) {
+            self.store.change_pod(pod, |row| {
+                row.body.why = Some((
+                    "DeadlineExceeded",
+                    "Pod was active on the node longer than the specified deadline",
+                ));
+            });
+            self.finish_pod(pod, Phase::Failed);
+        }
+    }
+
     fn stop_containers(&mut self, pod: u32, grace: Span, phase: Option<Phase>) {
         let deadline = self.now + grace;
         let Some(runtime) = self.runtime_mut(pod) else { return };
@@ -96,18 +110,18 @@ impl World {
                 continue;
             }
             asked = true;
-            let delay = self.shutdown_of(&runtime, place).0.min(grace.0);
-            self.ask(pod, place, Span(delay));
+            let end = self.end_in(&runtime, place, template.as_deref(), grace);
+            self.ask(pod, place, end);
         }
         if !asked {
             self.stop_next(pod);
         }
     }
 
-    fn ask(&mut self, pod: u32, place: usize, delay: Span) {
+    fn ask(&mut self, pod: u32, place: usize, (delay, exit): (Span, i32)) {
         let Some(life) = self.life_mut(pod, place) else { return };
         let incarnation = life.incarnation;
-        life.asked = Some(incarnation);
+        (life.asked, life.exit) = (Some(incarnation), exit);
         self.after(delay, Event::Stopped(pod, incarnation));
     }
 
@@ -123,9 +137,11 @@ impl World {
         let Some(stopping) = runtime.stopping else { return };
         if let Some(place) = (0..runtime.lives.len()).rev().find(|&place| runtime.lives[place].alive) {
             if runtime.lives[place].asked.is_none() {
-                let left = stopping.deadline.since(self.now).0;
-                let delay = self.shutdown_of(&runtime, place).0.min(left);
-                self.ask(pod, place, Span(delay));
+                let template = self.template_of(pod);
+                // Its turn comes after the others, in what is left of the grace period; two seconds at least.
+                let left = stopping.deadline.since(self.now).max(Span::micros(1));
+                let end = self.end_in(&runtime, place, template.as_deref(), left);
+                self.ask(pod, place, end);
             }
             return;
         }
@@ -152,13 +168,19 @@ impl World {
             return;
         }
         if runtime.lives[place].alive && runtime.lives.len() > 1 {
-            self.process_over(pod, place, 0);
+            let exit = runtime.lives[place].exit;
+            self.process_over(pod, place, exit);
         }
         let now = self.now;
         if let Some(life) = self.life_mut(pod, place) {
             life.asked = None;
-            let ended = life.ended.unwrap_or(Ended::new(KILLED, life.begun, now));
+            let ended = if life.alive {
+                Ended::new(life.exit, life.begun, now)
+            } else {
+                life.ended.unwrap_or(Ended::new(KILLED, life.begun, now))
+            };
             life.alive = false;
+            life.ended = Some(ended);
             life.due = false;
             life.status.state = State::Ended(ended);
             (life.status.ready, life.status.started) = (false, false);

@@ -4,7 +4,7 @@ use super::frame::{Caller, Frame, Outcome, Phase};
 use super::kernel::RETRANSMISSION_LIMIT;
 use super::queue::What;
 use super::slab::Key;
-use super::{Effect, Network};
+use super::Network;
 use crate::model::history::FailureKind;
 use crate::model::time::Time;
 use crate::simulation::fabric::{Fabric, MachineId, PodId};
@@ -18,7 +18,7 @@ impl Network {
         self.now = now;
         self.compare(fabric);
         self.effects
-            .retain(|Effect::Crash { pod: crashed, .. }| *crashed != pod);
+            .retain(|effect| !effect.crashes(pod));
         if let Some(memory) = self.memories.get_mut(pod.0 as usize) {
             memory.clear();
         }
@@ -54,7 +54,7 @@ impl Network {
             .map(|(key, frame)| (key, *frame))
             .collect();
         for (key, frame) in silent {
-            self.effects.retain(|Effect::Crash { pod, .. }| *pod != frame.pod);
+            self.effects.retain(|effect| !effect.crashes(frame.pod));
             if matches!(frame.caller, Caller::Nobody) {
                 self.frames.remove(key);
             } else {

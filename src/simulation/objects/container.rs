@@ -1,6 +1,6 @@
 //! What the API says of a container.
 
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 
 /// A container's status, as its kubelet reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct ContainerStatus {
 pub enum State {
     /// Waiting: `ContainerCreating`, or `PodInitializing` while containers before it come first.
     Creating,
-    /// Waiting: `CrashLoopBackOff`.
-    BackOff,
+    /// Waiting for so long: `CrashLoopBackOff`.
+    BackOff(Span),
     /// Running since.
     Running(Time),
     /// Terminated.

@@ -17,6 +17,7 @@ mod metadata;
 mod names;
 mod other;
 mod pod;
+mod probe;
 mod service;
 mod update;
 mod workload;

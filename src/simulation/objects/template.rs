@@ -1,6 +1,7 @@
 //! A pod template: what the user wrote, and what the simulation needs of it.
 
 mod container;
+mod probe;
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
 pub use self::container::{Container, Restart, Role};
+pub use self::probe::{Action, Care, Hook, Kind, Port, Probe, sleep_of};
 use super::quantity::Amount;
 use super::selector::{Requirement, Selector};
 use crate::model::time::Span;
@@ -56,6 +58,8 @@ pub struct PodTemplate {
     pub containers: Vec<Container>,
     /// Which containers start again when they have ended.
     pub restart: Restart,
+    /// How long its pods may be active: `activeDeadlineSeconds`.
+    pub deadline: Option<Span>,
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
     /// FNV-32a; any stable hash of the content serves.)
     pub hash: u64,
@@ -186,6 +190,10 @@ impl PodTemplate {
             init: Vec::new(),
             containers: Vec::new(),
             restart: Restart::parse(spec.restart_policy.as_deref()),
+            deadline: spec
+                .active_deadline_seconds
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .map(Span::secs),
             hash,
         };
         if spec.containers.is_empty() {

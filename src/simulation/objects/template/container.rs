@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::super::quantity::{self, Amount};
-use super::PodTemplate;
+use super::{Care, PodTemplate};
 
 /// A container.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub struct Container {
     pub ports: Vec<(Option<String>, u16)>,
     /// One of `initContainers` that goes on beside the others: `restartPolicy: Always`.
     pub sidecar: bool,
+    /// How its kubelet looks after it, when it has probes or hooks.
+    pub care: Option<Box<Care>>,
 }
 
 /// What a container is in its pod.
@@ -203,11 +205,12 @@ fn read(container: &core::Container) -> Result<(Container, Sum), (String, String
             })?;
         ports.push((port.name.clone(), number));
     }
-    let container = Container {
+    let read = Container {
         name: container.name.clone(),
         image: image.into(),
         ports,
         sidecar: false,
+        care: Care::read(container),
     };
     let sum = Sum {
         requested: Amount {
@@ -219,5 +222,5 @@ fn read(container: &core::Container) -> Result<(Container, Sum), (String, String
             memory: memory.unwrap_or(SCORED_MEMORY),
         },
     };
-    Ok((container, sum))
+    Ok((read, sum))
 }

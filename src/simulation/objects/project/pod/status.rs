@@ -3,16 +3,11 @@
 use serde_json::{Value, json};
 
 use super::super::{Object, date, put, texts};
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 use crate::simulation::objects::container::{ContainerStatus, Ended, State};
 use crate::simulation::objects::meta::{Meta, uid_text};
 use crate::simulation::objects::pod::{Phase, Pod};
 use crate::simulation::objects::template::{Container, Role};
-
-/// The first pause before a container is started again. Source: pkg/kubelet/kubelet.go `backOffPeriod`.
-const BACK_OFF_SECONDS: u64 = 10;
-/// The longest. Source: the same, `MaxCrashLoopBackOff`.
-const LONGEST_BACK_OFF_SECONDS: u64 = 300;
 
 pub(super) fn status(meta: &Meta, pod: &Pod, spec: &Object) -> Object {
     let mut all = Object::new();
@@ -226,8 +221,8 @@ fn container(meta: &Meta, pod: &Pod, place: usize) -> Value {
             json!({"waiting": {"reason": "PodInitializing"}})
         }
         State::Creating => json!({"waiting": {"reason": "ContainerCreating"}}),
-        State::BackOff => {
-            json!({"waiting": {"reason": "CrashLoopBackOff", "message": back_off(meta, status.restarts, name)}})
+        State::BackOff(length) => {
+            json!({"waiting": {"reason": "CrashLoopBackOff", "message": back_off(meta, length, name)}})
         }
         State::Running(since) => json!({"running": {"startedAt": date::seconds(since)}}),
         State::Ended(ended) => terminated(ended, &id(status.restarts)),
@@ -246,9 +241,8 @@ fn terminated(ended: Ended, id: &str) -> Value {
     }})
 }
 
-fn back_off(meta: &Meta, restarts: u32, name: &str) -> String {
-    let doubled = BACK_OFF_SECONDS << restarts.saturating_sub(1).min(16);
-    let seconds = doubled.min(LONGEST_BACK_OFF_SECONDS);
+fn back_off(meta: &Meta, length: Span, name: &str) -> String {
+    let seconds = length.0 / 1_000_000;
     let length = if seconds < 60 {
         format!("{seconds}s")
     } else {

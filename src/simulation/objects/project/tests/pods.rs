@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{at, meta, typed};
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 use crate::simulation::api::Project;
 use crate::simulation::fabric::MachineId;
 use crate::simulation::objects::container::{ContainerStatus, Ended, State};
@@ -202,23 +202,24 @@ fn containers_that_do_not_run_say_why(#[case] state: State, #[case] expected: Va
 }
 
 #[rstest]
-#[case(1, "10s")]
-#[case(3, "40s")]
-#[case(5, "2m40s")]
-#[case(6, "5m0s")]
-#[case(4_000_000, "5m0s")]
-fn a_container_that_crashes_backs_off_twice_as_long(#[case] restarts: u32, #[case] length: &str) {
+#[case(10, "10s")]
+#[case(40, "40s")]
+#[case(160, "2m40s")]
+#[case(300, "5m0s")]
+fn a_container_that_crashes_says_how_long_it_backs_off(#[case] seconds: u64, #[case] length: &str) {
     let mut pod = running();
     let status = ContainerStatus {
-        state: State::BackOff,
-        restarts,
+        state: State::BackOff(Span::secs(seconds)),
+        last: Some(Ended::new(1, at(9), at(12))),
+        restarts: 2,
         ..ContainerStatus::NEW
     };
     pod.body.statuses = [status; 2].into();
     pod.body.ready = Some((false, at(20)));
     let status = typed::<core::Pod>(&pod).status.unwrap();
     let one = status.container_statuses.unwrap().remove(0);
-    assert_eq!(u32::try_from(one.restart_count), Ok(restarts));
+    assert_eq!(one.restart_count, 2);
+    assert_eq!(one.last_state.unwrap().terminated.unwrap().exit_code, 1);
     let waiting = one.state.unwrap().waiting.unwrap();
     assert_eq!(waiting.reason.as_deref(), Some("CrashLoopBackOff"));
     let message = waiting.message.unwrap();
