@@ -22,19 +22,10 @@ impl World {
         let Some(runtime) = self.runtime(pod).cloned() else {
             return;
         };
-        for place in self.to_signal(&runtime) {
+        for place in to_signal(&runtime) {
             let delay = self.shutdown_of(&runtime, place).0.min(limit.0.saturating_sub(1));
             self.after(Span(delay), Event::Stopped(pod, runtime.lives[place].incarnation));
         }
-    }
-
-    /// The containers whose processes can be asked to end. A pod's only container is always asked.
-    fn to_signal(&self, runtime: &Runtime) -> Vec<usize> {
-        let all = 0..runtime.lives.len();
-        if all.len() == 1 {
-            return all.collect();
-        }
-        all.filter(|&place| runtime.lives[place].alive).collect()
     }
 
     pub(super) fn shutdown_of(&mut self, runtime: &Runtime, place: usize) -> Span {
@@ -105,7 +96,7 @@ impl World {
         let runtime = runtime.clone();
         let template = self.template_of(pod);
         let mut asked = false;
-        for place in self.to_signal(&runtime) {
+        for place in to_signal(&runtime) {
             if phase.is_some() && !runtime.lives[place].alive || role(template.as_deref(), place) == Role::Sidecar {
                 continue;
             }
@@ -246,4 +237,13 @@ impl World {
 
 fn role(template: Option<&PodTemplate>, place: usize) -> Role {
     template.map_or(Role::Main, |template| template.role(place))
+}
+
+/// The containers whose processes can be asked to end. A pod's only container is always asked.
+fn to_signal(runtime: &Runtime) -> Vec<usize> {
+    let all = 0..runtime.lives.len();
+    if all.len() == 1 {
+        return all.collect();
+    }
+    all.filter(|&place| runtime.lives[place].alive).collect()
 }
