@@ -1,6 +1,7 @@
 //! The `steadfast` command.
 //!
 //! * [`args`] reads the command line, [`settings`] makes of it what an experiment needs.
+//! * [`up`] serves a cluster to kubectl and other clients.
 //! * [`story`] tells the workshop's story; [`single`] runs one experiment on a manifest.
 //! * [`output`] writes the files, [`progress`] says what is going on, [`exit`] is what the shell learns.
 
@@ -12,13 +13,14 @@ pub mod progress;
 pub mod settings;
 pub mod single;
 pub mod story;
+pub mod up;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::Args;
+use args::{Args, Run, Task};
 use error::CliError;
 use exit::Exit;
 use output::Output;
@@ -41,18 +43,10 @@ fn refuse(error: &clap::Error) -> ExitCode {
 }
 
 fn run(args: Args) -> Exit {
-    let args = args.run();
-    let done = Settings::new(&args).and_then(|settings| {
-        let progress = Progress::new(args.quiet);
-        let started = output::wall_clock();
-        if let Some(manifest) = &args.manifest {
-            let output = Output::prepare(&args.output, &single::names(manifest))?;
-            single::run(&args, manifest, &settings, &output, &progress, started)
-        } else {
-            let output = Output::prepare(&args.output, &story::NAMES)?;
-            story::run(&args, &settings, &output, &progress, started)
-        }
-    });
+    let done = match args.task() {
+        Task::Run(args) => experiment(&args),
+        Task::Up(args) => up::run(&args),
+    };
     done.unwrap_or_else(|error| {
         // Where stderr is gone, too, the code still says it.
         let _ = match &error {
@@ -61,6 +55,19 @@ fn run(args: Args) -> Exit {
         };
         error.exit()
     })
+}
+
+fn experiment(args: &Run) -> Result<Exit, CliError> {
+    let settings = Settings::new(args)?;
+    let progress = Progress::new(args.quiet);
+    let started = output::wall_clock();
+    if let Some(manifest) = &args.manifest {
+        let output = Output::prepare(&args.output, &single::names(manifest))?;
+        single::run(args, manifest, &settings, &output, &progress, started)
+    } else {
+        let output = Output::prepare(&args.output, &story::NAMES)?;
+        story::run(args, &settings, &output, &progress, started)
+    }
 }
 
 /// A runtime for one cluster: its clock is the cluster's.

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use crate::model::application::Application;
 use crate::model::experiment::Plan;
+#[cfg(feature = "cli")]
+use crate::model::fault::Candidate;
 use crate::model::fault::{Mode, Rounding};
 use crate::model::history::History;
 use crate::model::journey::Journey;
 use crate::model::profile::ProfileError;
 use crate::simulation::network::InstallError;
+#[cfg(feature = "cli")]
+use crate::simulation::world::World;
 use embedded::Embedded;
 use embedded::driver::DriverError;
 
@@ -95,6 +99,12 @@ impl Cluster {
         self.backend.client()
     }
 
+    /// Serves its Kubernetes API on a loopback port, for `kubectl` and other clients: see [`embedded::serve`].
+    #[cfg(feature = "serve")]
+    pub fn serve(&self) -> embedded::serve::Serve {
+        embedded::serve::Serve::new(self.backend.clone())
+    }
+
     /// What it is: `embedded`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -149,6 +159,24 @@ impl Cluster {
 
     pub(crate) fn inject(&self, mode: Mode, nodes: &[String]) -> Result<(), ClusterError> {
         self.backend.inject(mode, nodes)
+    }
+
+    /// The nodes that a fault would take now.
+    #[cfg(feature = "cli")]
+    pub(crate) fn candidates(&self) -> Result<Vec<Candidate>, ClusterError> {
+        self.backend.candidates()
+    }
+
+    /// A cluster that goes on from this one's state in real time, so many times as fast. The two have no more to do with each other.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn continued(world: Box<World>, speed: u32) -> Result<Self, ClusterError> {
+        Ok(Self::new(Embedded::continued(world, speed).await?))
+    }
+
+    /// Its whole state.
+    #[cfg(feature = "cli")]
+    pub(crate) fn world(&self) -> Result<Box<World>, ClusterError> {
+        Ok(self.backend.world()?)
     }
 
     pub(crate) fn stop_load(&self) -> Result<(), ClusterError> {

@@ -4,6 +4,7 @@
 
 mod fidelity {
     mod autoscaler;
+    mod balancing;
     mod base;
     mod delete;
     mod ha;

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgGroup, value_parser};
 
 use super::exit::HELP;
+use super::up::args::Up;
 use crate::model::experiment::Verdict;
 use crate::model::fault::Mode;
 use crate::model::profile::Profile;
@@ -32,15 +33,28 @@ enum Command {
     /// Tells the story, or runs one experiment on `--manifest` (what happens without a command, too)
     #[command(after_help = HELP)]
     Run(Box<Run>),
+    /// Serves an embedded cluster on a loopback port, for kubectl and other clients, until Ctrl-C
+    #[command(after_help = HELP)]
+    Up(Box<Up>),
+}
+
+/// What a command line asks for.
+#[derive(Debug)]
+pub enum Task {
+    /// The story, or one experiment.
+    Run(Box<Run>),
+    /// A cluster to work with.
+    Up(Box<Up>),
 }
 
 impl Args {
-    /// What to run.
+    /// What to do.
     #[must_use]
-    pub fn run(self) -> Run {
+    pub fn task(self) -> Task {
         match self.command {
-            Some(Command::Run(run)) => *run,
-            None => self.run,
+            Some(Command::Run(run)) => Task::Run(run),
+            Some(Command::Up(up)) => Task::Up(up),
+            None => Task::Run(Box::new(self.run)),
         }
     }
 }
@@ -120,7 +134,7 @@ pub struct Run {
     pub quiet: bool,
 }
 
-fn mode() -> impl clap::builder::TypedValueParser<Value = Mode> {
+pub(super) fn mode() -> impl clap::builder::TypedValueParser<Value = Mode> {
     const MODES: [Mode; 3] = [Mode::Terminate, Mode::Kill, Mode::Delete];
     PossibleValuesParser::new(MODES.map(Mode::name)).map(|name| {
         let known = MODES.into_iter().find(|mode| mode.name() == name);
@@ -166,10 +180,14 @@ mod tests {
 
     #[test]
     fn options_stand_after_run_or_alone() {
-        let seed = |line: &[&str]| Args::try_parse_from(line).map(|args| args.run().seed).ok();
+        let seed = |line: &[&str]| match Args::try_parse_from(line).ok()?.task() {
+            Task::Run(run) => Some(run.seed),
+            Task::Up(up) => Some(up.seed + 100),
+        };
         assert_eq!(seed(&["steadfast"]), Some(0));
         assert_eq!(seed(&["steadfast", "--seed", "3"]), Some(3));
         assert_eq!(seed(&["steadfast", "run", "--seed", "3"]), Some(3));
+        assert_eq!(seed(&["steadfast", "up", "--seed", "3"]), Some(103));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use super::exit::Exit;
 use crate::app::AppError;
 use crate::cluster::ClusterError;
+use crate::cluster::embedded::serve::ServeError;
 use crate::experiment::ExperimentError;
+use crate::model::fault::SelectError;
 use crate::survey::SurveyError;
 
 /// Why a command did not end with a verdict.
@@ -42,6 +44,23 @@ pub enum CliError {
         #[source]
         source: Box<kube::Error>,
     },
+    /// The cluster cannot be served.
+    #[error("the cluster cannot be served")]
+    Serve(#[from] ServeError),
+    /// No node can be chosen to fail.
+    #[error("the nodes to fail cannot be chosen")]
+    Targets(#[from] SelectError),
+    /// The kubeconfig would take the place of another file.
+    #[error("{} is not ours to overwrite: {why}; choose another with --kubeconfig", path.display())]
+    Kubeconfig {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
+    /// Ctrl-C would not be seen.
+    #[error("the end cannot be waited for")]
+    Signals(#[source] io::Error),
     /// There is no runtime.
     #[error("the runtime could not be started")]
     Runtime(#[source] io::Error),
@@ -66,7 +85,9 @@ impl CliError {
         use crate::Error;
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Library(Error::App(_)) | Self::NoJourneys { .. } | Self::Survey { .. } => Exit::Input,
+            Self::Library(Error::App(_)) | Self::NoJourneys { .. } | Self::Survey { .. } | Self::Targets(_) => {
+                Exit::Input
+            }
             Self::Library(Error::Cluster(error)) => of_cluster(error),
             Self::Library(Error::Experiment(error)) => match error {
                 ExperimentError::CannotExpect(_) | ExperimentError::TooShort(_) => Exit::Usage,
@@ -74,8 +95,14 @@ impl CliError {
                 ExperimentError::Cluster(error) => of_cluster(error),
                 ExperimentError::Nodes(_) => Exit::Aborted,
             },
-            Self::Api { .. } | Self::Runtime(_) => Exit::Aborted,
-            Self::Output { .. } | Self::Print(_) => Exit::Output,
+            Self::Serve(error) => match error {
+                ServeError::NotLoopback(_) | ServeError::Virtual | ServeError::Bind { .. } => Exit::Usage,
+                ServeError::Certificate(_) | ServeError::Tls(_) | ServeError::Random | ServeError::Driver(_) => {
+                    Exit::Aborted
+                }
+            },
+            Self::Api { .. } | Self::Runtime(_) | Self::Signals(_) => Exit::Aborted,
+            Self::Output { .. } | Self::Print(_) | Self::Kubeconfig { .. } => Exit::Output,
         }
     }
 }

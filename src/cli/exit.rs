@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use crate::experiment::Report;
 use crate::model::experiment::Verdict;
 
-/// How a command ended. Ctrl-C ends it as the shell does, with 130: an embedded cluster needs no healing.
+/// How a command ended. Ctrl-C ends a run as the shell does, with 130: an embedded cluster needs no healing. A cluster that was only
+/// served (`steadfast up`) is ended that way, so that it is no failure there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
@@ -30,7 +31,7 @@ pub enum Exit {
 /// The codes as `--help` lists them.
 pub const HELP: &str = "\
 Exit codes:
-    0  every verdict is as expected
+    0  every verdict is as expected; `up` was ended with Ctrl-C or SIGTERM
     1  an unexpected verdict: violated instead of held, or held instead of violated
     2  the command line makes no sense
     3  inconclusive: the run proves nothing

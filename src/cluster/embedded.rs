@@ -2,6 +2,8 @@
 
 pub mod driver;
 pub(crate) mod face;
+#[cfg(feature = "serve")]
+pub mod serve;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,12 +100,18 @@ impl Builder {
     }
 
     /// Cluster time follows the clock on the wall, for tests that also wait for real sockets.
-    pub const fn real_time(mut self) -> Self {
-        self.pace = Pace::Real { speed: 1 };
+    pub const fn real_time(self) -> Self {
+        self.speed(1)
+    }
+
+    /// Cluster time follows the clock on the wall, so many times as fast: with 60, a minute passes in a second. 0 counts as 1.
+    pub const fn speed(mut self, speed: u32) -> Self {
+        self.pace = Pace::Real { speed };
         self
     }
 
-    /// Starts it and waits until its own workloads are ready. In virtual time (the default) this pauses tokio's clock.
+    /// Starts it and waits until its own workloads are ready. In virtual time (the default) this pauses tokio's clock; in real time the
+    /// cluster's start is skipped, and time begins to pass once it is ready.
     ///
     /// # Errors
     /// Outside of a tokio runtime, or in virtual time on a runtime of several threads.
@@ -112,19 +120,30 @@ impl Builder {
             Ok(profile) => profile,
             Err(name) => return Err(ClusterError::Unknown(name)),
         });
-        let world = World::new(profile.clone(), self.seed);
-        let driver = Driver::start(world, 0, self.pace).await?;
-        let face = Face::new(driver.clone())?;
-        let embedded = Embedded {
-            client: face.client(),
-            driver,
-            profile,
-            seed: self.seed,
-        };
-        embedded.until_ready().await?;
-        embedded.settle().await;
+        // In a box: a world is too large to be carried through futures.
+        let mut world = Box::new(World::new(profile, self.seed));
+        if self.pace != Pace::Virtual {
+            start(&mut world)?;
+        }
+        let embedded = Embedded::over(world, self.pace).await?;
+        if self.pace == Pace::Virtual {
+            embedded.until_ready().await?;
+            embedded.settle().await;
+        }
         Ok(Cluster::new(embedded))
     }
+}
+
+/// Lets a world's time pass until its own workloads are ready.
+fn start(world: &mut World) -> Result<(), ClusterError> {
+    for second in 1..=START.as_secs() {
+        world.run_until(Time(second * 1_000_000));
+        let mut own = world.store().deployments.iter().map(|(_, row)| row);
+        if own.all(|row| row.body.status.available == row.body.replicas) {
+            return Ok(());
+        }
+    }
+    Err(ClusterError::NotReady(START.as_secs()))
 }
 
 /// A running embedded cluster.
@@ -134,9 +153,45 @@ pub(crate) struct Embedded {
     driver: Driver<World>,
     profile: Arc<Profile>,
     seed: u64,
+    pace: Pace,
 }
 
 impl Embedded {
+    /// Begins to drive a world.
+    async fn over(world: Box<World>, pace: Pace) -> Result<Self, DriverError> {
+        let (profile, seed, from) = (Arc::new(world.profile().clone()), world.seed(), world.now().0);
+        let driver = Box::pin(Driver::start(*world, from, pace)).await?;
+        Ok(Self {
+            client: Face::new(driver.clone())?.client(),
+            driver,
+            profile,
+            seed,
+            pace,
+        })
+    }
+
+    /// A world that has run before, in real time from now on.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn continued(world: Box<World>, speed: u32) -> Result<Self, DriverError> {
+        Self::over(world, Pace::Real { speed }).await
+    }
+
+    /// The world as it is now.
+    #[cfg(feature = "cli")]
+    pub(crate) fn world(&self) -> Result<Box<World>, DriverError> {
+        self.driver.with(|world| Box::new(world.clone()))
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) const fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    #[cfg(feature = "serve")]
+    pub(crate) fn driver(&self) -> Driver<World> {
+        self.driver.clone()
+    }
+
     pub(crate) fn client(&self) -> kube::Client {
         self.client.clone()
     }
@@ -201,6 +256,11 @@ impl Embedded {
 
     pub(crate) fn inject(&self, mode: Mode, nodes: &[String]) -> Result<(), ClusterError> {
         Ok(self.driver.with(|world| world.inject(mode, nodes))?)
+    }
+
+    #[cfg(feature = "cli")]
+    pub(crate) fn candidates(&self) -> Result<Vec<crate::model::fault::Candidate>, ClusterError> {
+        Ok(self.driver.with(|world| world.candidates())?)
     }
 
     pub(crate) fn stop_load(&self) -> Result<(), ClusterError> {

@@ -110,6 +110,9 @@ pub struct Service {
     /// Sessions live in the memory of each pod (lost with the container).
     #[serde(default)]
     pub sessions: bool,
+    /// How its processes look up names.
+    #[serde(default)]
+    pub resolver: Resolver,
     /// The circuit breaker around this service's calls, per route.
     #[serde(default)]
     pub breaker: Option<Breaker>,
@@ -142,6 +145,18 @@ impl Exec {
     fn is_running(&self) -> bool {
         *self == Self::Running
     }
+}
+
+/// How a process looks up names: what its second try meets when the first found a dead name server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resolver {
+    /// Every try from a port of its own, so that kube-proxy chooses a name server anew (Go's resolver, net/dnsclient_unix.go).
+    #[default]
+    FreshPort,
+    /// All tries from one port: the connection table sends them to the server of the first, until its endpoint is gone (musl,
+    /// src/network/res_msend.c; glibc, resolv/res_send.c).
+    SamePort,
 }
 
 /// A length of time between two bounds, both included.
@@ -249,6 +264,34 @@ pub struct Call {
     /// The answer's item count becomes this route's.
     #[serde(default)]
     pub relay_count: bool,
+    /// Whether it is made again when it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+/// How a failed call is made again. The time-out of the call holds for each try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Tries after the first, 1 to 10.
+    pub times: u8,
+    /// From a failure to the next try.
+    #[serde(default, with = "super::units::text")]
+    pub wait: Duration,
+    /// Which failures.
+    #[serde(default)]
+    pub on: RetryOn,
+}
+
+/// Which failures of a call are tried again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RetryOn {
+    /// No answer came.
+    #[default]
+    Unreachable,
+    /// No answer came, or one with a status of 500 or above.
+    ServerError,
 }
 
 /// The connection a call uses.
@@ -265,6 +308,10 @@ pub enum Over {
         /// Closed when unused for so long.
         #[serde(with = "super::units::text")]
         idle: Duration,
+        /// The most connections of one pod to that Service, at least 1; a call that finds all of them busy waits for one. Without it
+        /// there is no limit.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size: Option<u32>,
     },
 }
 
@@ -337,7 +384,8 @@ services:
         assert_eq!(
             call.over,
             Over::Pooled {
-                idle: Duration::from_secs(5)
+                idle: Duration::from_secs(5),
+                size: None,
             }
         );
         assert_eq!(

@@ -1,5 +1,7 @@
 //! A cluster profile: sizes, periods and delays as data, each with its source in the profile's file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::application::Between;
@@ -47,6 +49,9 @@ pub struct Profile {
     pub autoscaler: Option<Autoscaler>,
     /// How a terminated instance ends.
     pub terminate: Terminate,
+    /// What a Service of type LoadBalancer gets; none: it stays pending, and users enter by its node port.
+    #[serde(default)]
+    pub load_balancers: Option<LoadBalancers>,
 }
 
 /// The nodes of a cluster.
@@ -67,6 +72,9 @@ pub struct Nodes {
     pub memory_mib: u64,
     /// Pods a node takes.
     pub pods: u32,
+    /// Further allocatable resources by name, as quantities: `ephemeral-storage`, extended resources.
+    #[serde(default)]
+    pub resources: BTreeMap<String, String>,
     /// The node object of the control plane, when the cluster shows one.
     #[serde(default)]
     pub control_plane: Option<String>,
@@ -229,6 +237,48 @@ pub struct Autoscaler {
     pub start: Between,
 }
 
+/// The cloud's load balancers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancers {
+    /// What a Service gets that asks for nothing special.
+    pub classic: LoadBalancer,
+    /// What it gets with the annotation `service.beta.kubernetes.io/aws-load-balancer-type`: `nlb` or `external`.
+    pub network: LoadBalancer,
+}
+
+/// A load balancer's delays and its targets' health checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadBalancer {
+    /// From the Service's creation until the load balancer's name resolves.
+    pub provision: Between,
+    /// From a node's coming or going to its being registered or deregistered.
+    pub register: Between,
+    /// Between two checks of a target.
+    #[serde(with = "super::units::text")]
+    pub interval: std::time::Duration,
+    /// How long a check waits for an answer.
+    #[serde(with = "super::units::text")]
+    pub timeout: std::time::Duration,
+    /// Passed checks in a row that make a target healthy.
+    pub healthy: u32,
+    /// Failed checks in a row that make it unhealthy.
+    pub unhealthy: u32,
+    /// What happens when no target is healthy.
+    pub none_healthy: NoneHealthy,
+}
+
+/// What a load balancer does without a healthy target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoneHealthy {
+    /// Connections are closed.
+    Close,
+    /// It «fails open»: all targets get connections.
+    All,
+}
+
 /// How a terminated instance ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -260,6 +310,13 @@ pub enum ProfileError {
 }
 
 impl Profile {
+    /// The minor version of Kubernetes: 36 of `v1.36.1`; 0 when it cannot be read.
+    #[must_use]
+    pub fn minor_version(&self) -> u32 {
+        let minor = self.kubernetes.split('.').nth(1);
+        minor.and_then(|minor| minor.parse().ok()).unwrap_or(0)
+    }
+
     /// The names of the built-in profiles.
     #[must_use]
     pub fn names() -> Vec<&'static str> {

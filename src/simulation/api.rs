@@ -1,6 +1,8 @@
 //! What a Kubernetes API server needs of the core: objects read as JSON, a log of changes, and commands.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -9,41 +11,120 @@ use serde_json::Value;
 pub type Labels = BTreeMap<String, String>;
 
 /// A resource that the cluster serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "the four are independent of each other")]
 pub struct Resource {
     /// API group; empty for the core group.
-    pub group: &'static str,
+    pub group: Cow<'static, str>,
     /// API version, for example `v1`.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// Plural name in paths, for example `deployments`.
-    pub plural: &'static str,
+    pub plural: Cow<'static, str>,
     /// Kind, for example `Deployment`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Whether its objects live in namespaces.
     pub namespaced: bool,
     /// Whether it has a `status` subresource.
     pub status: bool,
     /// Whether the simulation acts on it; otherwise its objects are stored and have no effect.
     pub modelled: bool,
+    /// Whether a CustomResourceDefinition made it; its names are the user's and may be those of a kind that is built in.
+    pub custom: bool,
 }
 
 impl Resource {
+    /// A resource that is built in: namespaced, with a `status` subresource, modelled.
+    #[must_use]
+    pub const fn built_in(
+        group: &'static str,
+        version: &'static str,
+        plural: &'static str,
+        kind: &'static str,
+    ) -> Self {
+        Self {
+            group: Cow::Borrowed(group),
+            version: Cow::Borrowed(version),
+            plural: Cow::Borrowed(plural),
+            kind: Cow::Borrowed(kind),
+            namespaced: true,
+            status: true,
+            modelled: true,
+            custom: false,
+        }
+    }
+
+    /// The plural name of a resource that is built in; empty for a custom one.
+    #[must_use]
+    pub fn own_plural(&self) -> &str {
+        if self.custom { "" } else { &self.plural }
+    }
+
+    /// Its group and its plural name.
+    #[must_use]
+    pub fn names(&self) -> (&str, &str) {
+        (&self.group, &self.plural)
+    }
+
+    /// The plural name with its group, as messages have it: `deployments.apps`.
+    #[must_use]
+    pub fn qualified(&self) -> String {
+        if self.group.is_empty() {
+            self.plural.to_string()
+        } else {
+            format!("{}.{}", self.plural, self.group)
+        }
+    }
+
     /// `v1`, or `apps/v1`.
     #[must_use]
     pub fn api_version(&self) -> String {
         if self.group.is_empty() {
-            self.version.to_owned()
+            self.version.to_string()
         } else {
             format!("{}/{}", self.group, self.version)
         }
     }
 }
 
+/// A resource as objects and requests carry it: cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Served {
+    /// One that is always there.
+    BuiltIn(&'static Resource),
+    /// One that a CustomResourceDefinition made.
+    Custom(Arc<Resource>),
+}
+
+impl Deref for Served {
+    type Target = Resource;
+
+    fn deref(&self) -> &Resource {
+        match self {
+            Self::BuiltIn(resource) => resource,
+            Self::Custom(resource) => resource,
+        }
+    }
+}
+
+impl From<&'static Resource> for Served {
+    fn from(resource: &'static Resource) -> Self {
+        Self::BuiltIn(resource)
+    }
+}
+
+impl PartialEq for Served {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Served {}
+
 /// One object at one version: cheap to clone, projected to JSON when read.
 #[derive(Clone, Debug)]
 pub struct ApiObject {
     /// Its resource.
-    pub resource: &'static Resource,
+    pub resource: Served,
     /// Its `metadata.resourceVersion`.
     pub version: u64,
     /// Its namespace, when it has one.
@@ -154,41 +235,35 @@ pub enum ApiError {
 /// The commands and reads of an API server. `World` is the implementation.
 pub trait ApiStore {
     /// The resources served, in a fixed order.
-    fn resources(&self) -> &'static [Resource];
+    fn resources(&self) -> Vec<Served>;
     /// The version of the newest change; at least 1.
     fn version(&self) -> u64;
     /// One object.
-    fn get(&self, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Option<ApiObject>;
+    fn get(&self, resource: &Served, namespace: Option<&str>, name: &str) -> Option<ApiObject>;
     /// All objects of a resource, or those of a namespace, ordered by namespace and name.
-    fn list(&self, resource: &'static Resource, namespace: Option<&str>) -> Vec<ApiObject>;
+    fn list(&self, resource: &Served, namespace: Option<&str>) -> Vec<ApiObject>;
     /// The changes of a resource after a version, in order.
     ///
     /// # Errors
     /// When the log no longer reaches back so far.
-    fn changes(&self, resource: &'static Resource, after: u64) -> Result<Vec<ApiChange>, Expired>;
+    fn changes(&self, resource: &Served, after: u64) -> Result<Vec<ApiChange>, Expired>;
     /// Creates an object. The namespace of the request is in the object already.
     ///
     /// # Errors
     /// As Kubernetes refuses.
-    fn create(&mut self, resource: &'static Resource, object: Value, dry_run: bool) -> Result<ApiObject, ApiError>;
+    fn create(&mut self, resource: &Served, object: Value, dry_run: bool) -> Result<ApiObject, ApiError>;
     /// Replaces an object, or its status. A `metadata.resourceVersion` in `object` must be the stored one.
     ///
     /// # Errors
     /// As Kubernetes refuses.
-    fn replace(
-        &mut self,
-        resource: &'static Resource,
-        object: Value,
-        part: Part,
-        dry_run: bool,
-    ) -> Result<ApiObject, ApiError>;
+    fn replace(&mut self, resource: &Served, object: Value, part: Part, dry_run: bool) -> Result<ApiObject, ApiError>;
     /// Deletes an object. Returns its last state, and whether it is gone already.
     ///
     /// # Errors
     /// As Kubernetes refuses.
     fn delete(
         &mut self,
-        resource: &'static Resource,
+        resource: &Served,
         namespace: Option<&str>,
         name: &str,
         options: &DeleteOptions,

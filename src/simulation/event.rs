@@ -75,6 +75,14 @@ pub enum Event {
     Scan(u32, u32),
     /// The group starts an instance that the Cluster Autoscaler asked for.
     Launch,
+    /// A load balancer of a Service has been made.
+    Provisioned(ServiceId),
+    /// A load balancer learns which nodes there are.
+    Targets(ServiceId),
+    /// A load balancer checks one of its targets.
+    HealthCheck(ServiceId, MachineId),
+    /// A load balancer acts on what its checks found.
+    Retarget(ServiceId),
     /// The garbage collector deletes what the owner of this uid left.
     Orphans(u64),
 }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::model::time::Span;
+
 /// A pod, by creation order; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodId(pub u32);
@@ -65,6 +67,50 @@ pub struct PodNet {
     pub incarnation: u32,
 }
 
+/// Which endpoints of a Service a kube-proxy uses for one kind of traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reachable {
+    /// All (`Cluster`).
+    #[default]
+    Cluster,
+    /// Those on its own node (`Local`); packets are dropped where there are none.
+    Local,
+}
+
+/// Which endpoints are hinted to be preferred, when there are any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preferred {
+    /// None.
+    #[default]
+    Any,
+    /// Those of the caller's zone.
+    Zone,
+    /// Those of the caller's node.
+    Node,
+}
+
+/// How connections to a Service are spread, beyond an equal chance for every endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// `sessionAffinity: ClientIP`: a client's connections go where its last one went, until it has made none for so long.
+    pub affinity: Option<Span>,
+    /// `internalTrafficPolicy`.
+    pub internal: Reachable,
+    /// `externalTrafficPolicy`.
+    pub external: Reachable,
+    /// `trafficDistribution`.
+    pub preferred: Preferred,
+    /// `clusterIP: None`: the name resolves to the pods themselves.
+    pub headless: bool,
+}
+
+/// A load balancer in front of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balancer {
+    /// The nodes it sends new connections to, each equally likely; `None`: it is being made, its name does not resolve yet.
+    pub targets: Option<Arc<[MachineId]>>,
+}
+
 /// What physically is.
 #[derive(Clone, Debug, Default)]
 pub struct Fabric {
@@ -80,6 +126,12 @@ pub struct Fabric {
     pub inside: Vec<Vec<Arc<[PodId]>>>,
     /// The Service of the cluster's name server (`kube-system/kube-dns`), when there is one.
     pub dns: Option<ServiceId>,
+    /// By [`ServiceId`]; a shorter list: the default.
+    pub routing: Vec<Routing>,
+    /// By [`ServiceId`]; a shorter list: none.
+    pub balancers: Vec<Option<Balancer>>,
+    /// The number of each machine's zone, by [`MachineId`]; a shorter list: all the same.
+    pub zones: Vec<u32>,
 }
 
 impl Fabric {
@@ -92,6 +144,36 @@ impl Fabric {
             Origin::Machine(machine) => &self.inside[machine.0 as usize],
         };
         lists.get(service.0 as usize).map_or(&[], |list| list)
+    }
+
+    /// How connections to a service are spread.
+    #[inline]
+    #[must_use]
+    pub fn routing(&self, service: ServiceId) -> Routing {
+        self.routing.get(service.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// Sets how connections to a service are spread.
+    pub fn set_routing(&mut self, service: ServiceId, routing: Routing) {
+        let index = service.0 as usize;
+        if self.routing.len() <= index {
+            self.routing.resize(index + 1, Routing::default());
+        }
+        self.routing[index] = routing;
+    }
+
+    /// The load balancer in front of a service, once there is one.
+    #[inline]
+    #[must_use]
+    pub fn balancer(&self, service: ServiceId) -> Option<&Balancer> {
+        self.balancers.get(service.0 as usize)?.as_ref()
+    }
+
+    /// The number of a machine's zone.
+    #[inline]
+    #[must_use]
+    pub fn zone(&self, machine: MachineId) -> u32 {
+        self.zones.get(machine.0 as usize).copied().unwrap_or_default()
     }
 
     /// The service of this name.

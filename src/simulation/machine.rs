@@ -1,6 +1,6 @@
 //! Machines: their life from boot to silence, and the nodes that they register.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::fabric::{MachineId, Power};
 use super::objects::meta::Meta;
 use super::objects::node::{Lease, Node, Readiness};
 use super::objects::pod::NOT_READY;
-use super::objects::quantity::Amount;
+use super::objects::quantity::{self, Amount};
 use super::objects::template::{Effect, Taint};
 use super::scheduler::NodeInfo;
 use super::world::{World, draw};
@@ -93,6 +93,13 @@ impl World {
             images: BTreeSet::new(),
             addresses: 0,
         });
+        let zone = self
+            .profile
+            .nodes
+            .zones
+            .iter()
+            .position(|zone| **zone == *self.machines[id.0 as usize].zone);
+        self.fabric.zones.push(zone.map_or(u32::MAX, |index| index as u32));
         self.fabric.machines.push(Power::Booting);
         self.fabric.inside.push(Vec::new());
         self.after(boot, Event::Booted(id));
@@ -123,6 +130,7 @@ impl World {
             unschedulable: row.body.unschedulable,
             allocatable: row.body.allocatable,
             pods: row.body.pods,
+            scalars: row.body.scalars.clone(),
         })
     }
 
@@ -147,7 +155,14 @@ impl World {
             unschedulable: false,
             allocatable: self.allocatable(),
             pods: nodes.pods,
+            scalars: self.scalars(),
         }
+    }
+
+    /// What nodes have besides CPU and memory, by name.
+    fn scalars(&self) -> Arc<BTreeMap<Arc<str>, u64>> {
+        let read = |(name, amount): (&String, &String)| Some((name.as_str().into(), quantity::units(amount).ok()?));
+        Arc::new(self.profile.nodes.resources.iter().filter_map(read).collect())
     }
 
     fn allocatable(&self) -> Amount {
@@ -200,6 +215,7 @@ impl World {
             taints,
             allocatable: self.allocatable(),
             pods: self.profile.nodes.pods,
+            scalars: self.scalars(),
             ready: if wait == Span::ZERO {
                 Readiness::True
             } else {
@@ -234,6 +250,7 @@ impl World {
             self.scheduler.add_node(info);
         }
         self.adopt_proxy(id);
+        self.targets_changed();
         self.daemon_sets_changed();
         self.room_appeared();
     }
@@ -404,6 +421,7 @@ impl World {
             node: node.meta.name.to_string(),
             by: by.to_owned(),
         });
+        self.targets_changed();
         self.daemon_sets_changed();
     }
 

@@ -23,6 +23,7 @@ mod loss;
 mod models;
 mod pod;
 mod probe;
+mod proxy;
 mod queue;
 mod request_line;
 mod serve;
@@ -44,6 +45,7 @@ use self::frame::Frame;
 use self::kernel::{Conntrack, Rejections};
 use self::load::Load;
 use self::pod::Memory;
+use self::proxy::Affinity;
 use self::queue::{Queue, What};
 use self::slab::Slab;
 use self::tables::Tables;
@@ -106,6 +108,7 @@ pub struct Network {
     memories: Vec<Memory>,
     rejections: Rejections,
     conntrack: Conntrack,
+    affinity: Affinity,
     one_client: bool,
     load: Load,
     tally: Tally,
@@ -128,6 +131,7 @@ struct Chance {
     look_up: Stream,
     port: Stream,
     probe: Stream,
+    balance: Stream,
 }
 
 impl Network {
@@ -151,6 +155,7 @@ impl Network {
                 look_up: Stream::new(seed, "network/look-up"),
                 port: Stream::new(seed, "network/port"),
                 probe: Stream::new(seed, "network/probe"),
+                balance: Stream::new(seed, "network/balance"),
             },
             queue: Queue::default(),
             frames: Slab::default(),
@@ -158,6 +163,7 @@ impl Network {
             memories: Vec::new(),
             rejections: Rejections::default(),
             conntrack: Conntrack::default(),
+            affinity: Affinity::default(),
             one_client: true,
             load: Load::default(),
             tally: Tally::default(),

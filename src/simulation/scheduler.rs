@@ -10,6 +10,7 @@ mod count;
 mod estimate;
 mod filter;
 mod logarithm;
+mod needs;
 mod node;
 mod place;
 mod preempt;
@@ -17,6 +18,7 @@ mod query;
 mod reason;
 mod score;
 mod selection;
+mod skew;
 mod spread;
 #[cfg(test)]
 mod tests;
@@ -27,8 +29,9 @@ use std::sync::Arc;
 
 use class::{ClassId, Classes};
 pub use estimate::Estimate;
+pub use needs::{Needs, NodeTerms};
 use node::Nodes;
-pub use preempt::Preemption;
+pub use preempt::{Budget, Preemption};
 pub use reason::{Reason, Unschedulable};
 use selection::Selections;
 use topology::Topologies;
@@ -56,6 +59,8 @@ pub struct NodeInfo {
     pub allocatable: Amount,
     /// How many pods it takes.
     pub pods: u32,
+    /// What else pods may request, by name.
+    pub scalars: Arc<BTreeMap<Arc<str>, u64>>,
 }
 
 /// A pod that has a node: bound, or assumed to be bound soon.
@@ -107,6 +112,10 @@ pub struct Scheduler {
     nominated: BTreeMap<PodId, Booked>,
     /// How many booked pods have each priority.
     priorities: BTreeMap<i32, u32>,
+    /// What preemption should respect.
+    budgets: Arc<Vec<Budget>>,
+    /// Whether dynamic resource allocation has its say in messages.
+    dynamic_resources: bool,
     /// Where the next search for nodes starts (`pkg/scheduler/schedule_one.go` `nextStartNodeIndex`).
     start: usize,
 }
@@ -162,6 +171,7 @@ impl Scheduler {
             self.absent.insert(machine, pods);
         }
         self.selections.unset(slot);
+        self.topologies.unset(slot);
         self.nodes.remove(slot);
     }
 
@@ -216,6 +226,17 @@ impl Scheduler {
     /// Withdraws a nomination.
     pub fn withdraw(&mut self, pod: PodId) {
         self.nominated.remove(&pod);
+    }
+
+    /// The PodDisruptionBudgets as they are now: preemption prefers victims that they allow.
+    pub fn set_budgets(&mut self, budgets: Vec<Budget>) {
+        self.budgets = Arc::new(budgets);
+    }
+
+    /// Whether the scheduler has the plugin for dynamic resource allocation, as from Kubernetes 1.34 on
+    /// (pkg/features/kube_features.go `DynamicResourceAllocation`): its words are in every refusal.
+    pub const fn set_dynamic_resources(&mut self, dynamic_resources: bool) {
+        self.dynamic_resources = dynamic_resources;
     }
 
     /// How many nodes there are.
@@ -315,6 +336,9 @@ impl Scheduler {
             room.requested = room.requested.minus(booked.template.requests);
             room.scored = room.scored.minus(booked.template.scored);
             room.pods -= 1;
+        }
+        if let Some(placing) = &booked.template.placing {
+            self.nodes.take(slot, placing, sign);
         }
         self.classes
             .count(booked.class, slot, &self.topologies, booked.leaving.is_none(), sign);

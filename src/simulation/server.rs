@@ -1,5 +1,6 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
+mod placing;
 mod removing;
 
 use std::net::Ipv4Addr;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource};
+use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource, Served};
 use super::fabric::ServiceId;
 use super::objects::meta::Meta;
 use super::objects::resources::{self, FIRST_STORED, RESOURCES};
@@ -20,7 +21,7 @@ use super::world::World;
 /// Runs an expression on the table of a resource.
 macro_rules! with_table {
     ($store:expr, $resource:expr, $table:ident => $do:expr) => {
-        match $resource.plural {
+        match $resource.own_plural() {
             "namespaces" => {
                 let $table = &$store.namespaces;
                 $do
@@ -69,12 +70,12 @@ macro_rules! with_table {
     };
 }
 
-fn object<T>(resource: &'static Resource, row: &Arc<Row<T>>) -> ApiObject
+fn object<T>(resource: &Served, row: &Arc<Row<T>>) -> ApiObject
 where
     Row<T>: Project + 'static,
 {
     ApiObject {
-        resource,
+        resource: resource.clone(),
         version: row.meta.version,
         namespace: resource.namespaced.then(|| row.meta.namespace.clone()),
         name: row.meta.name.clone(),
@@ -83,7 +84,7 @@ where
     }
 }
 
-fn change<T>(resource: &'static Resource, change: &Change<T>) -> ApiChange
+fn change<T>(resource: &Served, change: &Change<T>) -> ApiChange
 where
     Row<T>: Project + 'static,
 {
@@ -95,12 +96,7 @@ where
     }
 }
 
-fn find<T: Clone>(
-    table: &Table<T>,
-    resource: &'static Resource,
-    namespace: Option<&str>,
-    name: &str,
-) -> Option<ApiObject>
+fn find<T: Clone>(table: &Table<T>, resource: &Served, namespace: Option<&str>, name: &str) -> Option<ApiObject>
 where
     Row<T>: Project + 'static,
 {
@@ -108,25 +104,16 @@ where
     table.shared(row).map(|row| object(resource, row))
 }
 
-/// A resource's plural name with its group, as errors write it.
-fn qualified(resource: &Resource, name: &str) -> String {
-    if resource.group.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{name}.{}", resource.group)
-    }
-}
-
 fn missing(resource: &Resource, name: &str) -> ApiError {
     ApiError::NotFound {
-        plural: qualified(resource, resource.plural),
+        plural: resource.qualified(),
         name: name.to_owned(),
     }
 }
 
 fn conflict(resource: &Resource, name: &str, why: &str) -> ApiError {
     ApiError::Conflict {
-        plural: qualified(resource, resource.plural),
+        plural: resource.qualified(),
         name: name.to_owned(),
         why: why.to_owned(),
     }
@@ -146,27 +133,27 @@ fn identity(resource: &Resource, object: &Value) -> (String, String) {
 }
 
 impl ApiStore for World {
-    fn resources(&self) -> &'static [Resource] {
-        &RESOURCES
+    fn resources(&self) -> Vec<Served> {
+        RESOURCES.to_vec()
     }
 
     fn version(&self) -> u64 {
         self.store.versions.current()
     }
 
-    fn get(&self, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Option<ApiObject> {
+    fn get(&self, resource: &Served, namespace: Option<&str>, name: &str) -> Option<ApiObject> {
         with_table!(self.store, resource, table => find(table, resource, namespace, name))
     }
 
-    fn list(&self, resource: &'static Resource, namespace: Option<&str>) -> Vec<ApiObject> {
+    fn list(&self, resource: &Served, namespace: Option<&str>) -> Vec<ApiObject> {
         with_table!(self.store, resource, table => table.by_name(namespace).map(|(_, row)| object(resource, row)).collect())
     }
 
-    fn changes(&self, resource: &'static Resource, after: u64) -> Result<Vec<ApiChange>, Expired> {
+    fn changes(&self, resource: &Served, after: u64) -> Result<Vec<ApiChange>, Expired> {
         with_table!(self.store, resource, table => Ok(table.changes(after)?.map(|it| change(resource, it)).collect()))
     }
 
-    fn create(&mut self, resource: &'static Resource, mut object: Value, dry_run: bool) -> Result<ApiObject, ApiError> {
+    fn create(&mut self, resource: &Served, mut object: Value, dry_run: bool) -> Result<ApiObject, ApiError> {
         let (namespace, mut name) = identity(resource, &object);
         if name.is_empty()
             && let Some(base) = object["metadata"]["generateName"].as_str()
@@ -197,7 +184,7 @@ impl ApiStore for World {
         }
         if self.get(resource, Some(&namespace), &name).is_some() {
             return Err(ApiError::AlreadyExists {
-                plural: qualified(resource, resource.plural),
+                plural: resource.qualified(),
                 name,
             });
         }
@@ -206,19 +193,13 @@ impl ApiStore for World {
             return trial.create(resource, object, false);
         }
         self.not_modelled
-            .extend(unmodelled::unmodelled(resource.kind, &name, &object));
+            .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         self.insert(resource, &object)?;
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
 
-    fn replace(
-        &mut self,
-        resource: &'static Resource,
-        object: Value,
-        part: Part,
-        dry_run: bool,
-    ) -> Result<ApiObject, ApiError> {
+    fn replace(&mut self, resource: &Served, object: Value, part: Part, dry_run: bool) -> Result<ApiObject, ApiError> {
         let (namespace, name) = identity(resource, &object);
         let Some(stored) = self.get(resource, Some(&namespace), &name) else {
             return Err(missing(resource, &name));
@@ -245,7 +226,7 @@ impl ApiStore for World {
 
     fn delete(
         &mut self,
-        resource: &'static Resource,
+        resource: &Served,
         namespace: Option<&str>,
         name: &str,
         options: &DeleteOptions,
@@ -285,12 +266,13 @@ impl World {
         meta
     }
 
-    fn insert(&mut self, resource: &'static Resource, object: &Value) -> Result<(), ApiError> {
+    fn insert(&mut self, resource: &Served, object: &Value) -> Result<(), ApiError> {
         let now = self.now;
-        match resource.plural {
+        match resource.own_plural() {
             "namespaces" => {
                 let (meta, body) = parse::namespace(object)?;
                 let meta = self.stamped(meta);
+                self.scheduler.set_namespace(&meta.name, &meta.labels);
                 self.store.namespaces.insert(&mut self.store.versions, meta, body);
             }
             "pods" => {
@@ -388,13 +370,14 @@ impl World {
         .stored_as(slice, self);
         body.slice = Some(slice);
         let row = self.store.services.insert(&mut self.store.versions, meta, body);
+        self.route_service(row);
         self.service_changed(row);
         Ok(())
     }
 
     fn update(
         &mut self,
-        resource: &'static Resource,
+        resource: &Served,
         namespace: &str,
         name: &str,
         object: &Value,
@@ -402,10 +385,14 @@ impl World {
     ) -> Result<(), ApiError> {
         let space = if resource.namespaced { namespace } else { "" };
         if part == Part::Status {
-            // Controllers own the status of what the simulation models; a written one is accepted and not kept.
+            // Controllers own the status of what the simulation models; a written one is accepted and not kept, but for the
+            // extended resources of nodes, which users advertise so.
+            if resource.plural == "nodes" {
+                self.advertise(name, object);
+            }
             return Ok(());
         }
-        match resource.plural {
+        match resource.own_plural() {
             "deployments" => {
                 let (meta, body) = parse::deployment(object)?;
                 let Some(row) = self.store.deployments.find(space, name) else {
@@ -418,7 +405,7 @@ impl World {
                 let same = old.body.spec == body.spec;
                 let status = old.body.status;
                 self.not_modelled
-                    .extend(unmodelled::unmodelled(resource.kind, name, object));
+                    .extend(unmodelled::unmodelled(&resource.kind, name, object));
                 self.store.deployments.update(&mut self.store.versions, row, |it| {
                     take_meta(&mut it.meta, &meta);
                     it.body = body;
@@ -463,6 +450,7 @@ impl World {
                 }
                 self.pod_changed(row);
                 self.store.change_pod(row, |it| take_meta(&mut it.meta, &meta));
+                self.open_gates(row, &body.template);
                 self.pod_changed(row);
             }
             "services" => {
@@ -478,6 +466,7 @@ impl World {
                     it.body.selector = body.selector;
                     it.body.spec = keep_addresses(&it.body.spec, &body.spec);
                 });
+                self.route_service(row);
                 self.service_changed(row);
             }
             "nodes" => self.update_node(name, object)?,
@@ -486,6 +475,7 @@ impl World {
                 let Some(row) = self.store.namespaces.find("", name) else {
                     return Ok(());
                 };
+                self.scheduler.set_namespace(&meta.name, &meta.labels);
                 self.store
                     .namespaces
                     .update(&mut self.store.versions, row, |it| take_meta(&mut it.meta, &meta));

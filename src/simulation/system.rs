@@ -57,7 +57,7 @@ impl World {
         self.not_modelled.clear();
     }
 
-    fn put(&mut self, resource: &'static super::api::Resource, object: Value) {
+    fn put(&mut self, resource: &super::api::Served, object: Value) {
         let created = self.create(resource, object, false);
         debug_assert!(
             created.is_ok(),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
+use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
@@ -52,6 +53,7 @@ pub struct World {
     pub(super) pod_gc: PodGc,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
+    pub(super) balancers: Balancers,
     /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
     pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
     pub(super) chance: Chance,
@@ -99,6 +101,7 @@ pub(super) struct Chance {
     pub cloud: Stream,
     pub names: Stream,
     pub faults: Stream,
+    pub balancers: Stream,
 }
 
 impl World {
@@ -126,6 +129,7 @@ impl World {
             pod_gc: PodGc::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
+            balancers: Balancers::default(),
             endpoints: Vec::new(),
             chance: Chance {
                 controllers: Stream::new(seed, "controllers"),
@@ -137,6 +141,7 @@ impl World {
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
+                balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
             journeys: Vec::new(),
@@ -152,6 +157,10 @@ impl World {
             event_index: BTreeMap::new(),
             profile,
         };
+        // Dynamic resource allocation is part of Kubernetes from 1.34 on.
+        world
+            .scheduler
+            .set_dynamic_resources(world.profile.minor_version() >= 34);
         world.network.set_one_client(world.profile.services.one_client);
         world.install();
         world
@@ -284,6 +293,10 @@ impl World {
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Provisioned(service) => self.provisioned(service),
+            Event::Targets(service) => self.sync_targets(service),
+            Event::HealthCheck(service, machine) => self.check_health(service, machine),
+            Event::Retarget(service) => self.retarget(service),
             Event::Orphans(uid) => self.collect_orphans(uid),
         }
     }

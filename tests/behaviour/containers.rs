@@ -51,9 +51,15 @@ fn containers_of_the_start_run_one_after_the_other_before_the_main_ones() {
     scene.pod(json!({"initContainers": [one("a", "two"), one("b", "three")], "containers": [one("main", "web")]}));
     let a = scene.until("a runs", 5.0, |scene| scene.runs("a"));
     assert_eq!(scene.phase(), "Pending");
-    assert_eq!((scene.state("b"), scene.state("main")), ("PodInitializing".into(), "PodInitializing".into()));
+    assert_eq!(
+        (scene.state("b"), scene.state("main")),
+        ("PodInitializing".into(), "PodInitializing".into())
+    );
     let initialized = scene.condition("Initialized");
-    assert_eq!((&initialized["status"], &initialized["reason"]), (&json!("False"), &json!("ContainersNotInitialized")));
+    assert_eq!(
+        (&initialized["status"], &initialized["reason"]),
+        (&json!("False"), &json!("ContainersNotInitialized"))
+    );
     assert_eq!(initialized["message"], "containers with incomplete status: [a b]");
     let b = scene.until("b runs", 10.0, |scene| scene.runs("b"));
     assert_eq!(scene.state("a"), "Completed");
@@ -74,9 +80,18 @@ fn a_failed_container_of_the_start_is_tried_again_with_back_off() {
     scene.until("second", 10.0, |scene| scene.restarts("a") == 1 && scene.runs("a"));
     scene.until("loops", 10.0, |scene| scene.state("a") == "CrashLoopBackOff");
     let message = scene.container("a")["state"]["waiting"]["message"].clone();
-    assert!(message.as_str().unwrap().starts_with("back-off 10s restarting failed container=a pod=it_shop("), "{message}");
+    assert!(
+        message
+            .as_str()
+            .unwrap()
+            .starts_with("back-off 10s restarting failed container=a pod=it_shop("),
+        "{message}"
+    );
     assert_eq!(scene.container("a")["lastState"]["terminated"]["exitCode"], 3);
-    assert_eq!((scene.phase(), scene.state("main")), ("Pending".into(), "PodInitializing".into()));
+    assert_eq!(
+        (scene.phase(), scene.state("main")),
+        ("Pending".into(), "PodInitializing".into())
+    );
 }
 
 #[test]
@@ -110,7 +125,10 @@ fn a_sidecar_that_is_not_ready_keeps_its_pod_from_being_ready() {
     scene.pod(json!({"initContainers": [sidecar("side", "proxy", probe)], "containers": [one("main", "web")]}));
     scene.run(30.0);
     assert!(scene.runs("main") && !scene.ready());
-    assert_eq!(scene.condition("Ready")["message"], "containers with unready status: [side]");
+    assert_eq!(
+        scene.condition("Ready")["message"],
+        "containers with unready status: [side]"
+    );
 }
 
 #[test]
@@ -121,7 +139,12 @@ fn main_containers_are_started_in_their_order() {
     assert!(!scene.runs("c"));
     assert_eq!(scene.phase(), "Pending");
     scene.until("c runs", 5.0, |scene| scene.runs("c"));
-    let since = |name: &str| scene.container(name)["state"]["running"]["startedAt"].as_str().unwrap().to_owned();
+    let since = |name: &str| {
+        scene.container(name)["state"]["running"]["startedAt"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     assert!(since("a") <= since("b") && since("b") <= since("c"));
     assert!(scene.ready());
 }
@@ -142,7 +165,10 @@ fn a_hook_after_the_start_holds_the_next_container_back() {
 #[test]
 fn sidecars_end_after_the_main_containers_in_the_reverse_order() {
     let mut scene = Scene::new(IMAGES);
-    let init = json!([sidecar("first", "proxy", json!({})), sidecar("second", "proxy", json!({}))]);
+    let init = json!([
+        sidecar("first", "proxy", json!({})),
+        sidecar("second", "proxy", json!({}))
+    ]);
     scene.pod(json!({"initContainers": init, "containers": [one("main", "web")]}));
     scene.until("ready", 30.0, Scene::ready);
     scene.run(10.0);
@@ -162,7 +188,10 @@ fn a_sidecar_does_not_keep_a_pod_alive_whose_work_is_done() {
         "restartPolicy": "Never", "initContainers": [sidecar("side", "web", json!({}))], "containers": [one("main", "two")],
     }));
     scene.until("done", 15.0, |scene| scene.phase() == "Succeeded");
-    assert_eq!((scene.state("main"), scene.state("side")), ("Completed".into(), "Completed".into()));
+    assert_eq!(
+        (scene.state("main"), scene.state("side")),
+        ("Completed".into(), "Completed".into())
+    );
     assert_eq!(scene.condition("Ready")["reason"], "PodCompleted");
 }
 
@@ -192,9 +221,7 @@ fn a_pod_requests_what_it_needs_at_most(
     #[case] overhead: &str,
     #[case] expected: u64,
 ) {
-    let with = |name: String, cpu: &str, policy: Value| {
-        json!({"name": name, "image": "web", "restartPolicy": policy, "resources": {"requests": {"cpu": cpu}}})
-    };
+    let with = |name: String, cpu: &str, policy: Value| json!({"name": name, "image": "web", "restartPolicy": policy, "resources": {"requests": {"cpu": cpu}}});
     let mut start: Vec<Value> = Vec::new();
     for (index, cpu) in sidecars.iter().enumerate() {
         start.push(with(format!("s{index}"), cpu, json!("Always")));
@@ -202,11 +229,19 @@ fn a_pod_requests_what_it_needs_at_most(
     for (index, cpu) in init.iter().enumerate() {
         start.push(with(format!("i{index}"), cpu, Value::Null));
     }
-    let main: Vec<Value> = main.iter().enumerate().map(|(index, cpu)| with(format!("m{index}"), cpu, Value::Null)).collect();
+    let main: Vec<Value> = main
+        .iter()
+        .enumerate()
+        .map(|(index, cpu)| with(format!("m{index}"), cpu, Value::Null))
+        .collect();
     let mut scene = Scene::new(IMAGES);
     scene.pod(json!({"initContainers": start, "containers": main, "overhead": {"cpu": overhead}}));
     let store = scene.world.store();
-    let pod = store.pods.find(super::scene::SPACE, "it").and_then(|row| store.pod(row)).unwrap();
+    let pod = store
+        .pods
+        .find(super::scene::SPACE, "it")
+        .and_then(|row| store.pod(row))
+        .unwrap();
     assert_eq!(pod.body.template.requests.cpu_milli, expected);
 }
 
@@ -236,5 +271,8 @@ fn a_pod_stays_within_its_own_deadline() {
     // pkg/kubelet/active_deadline.go; the container takes a second to end.
     about(failed - taken, 21.0);
     assert_eq!(scene.status()["reason"], "DeadlineExceeded");
-    assert_eq!(scene.status()["message"], "Pod was active on the node longer than the specified deadline");
+    assert_eq!(
+        scene.status()["message"],
+        "Pod was active on the node longer than the specified deadline"
+    );
 }

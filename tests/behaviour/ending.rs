@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::scene::{Scene, about, within};
 
 fn task(runs: &str, exit: u8) -> String {
-    format!("  task:\n    images: [task]\n    start: {{ from: 0s, to: 0s }}\n    runs: {{ from: {runs}, to: {runs} }}\n    exit: {exit}\n")
+    format!(
+        "  task:\n    images: [task]\n    start: {{ from: 0s, to: 0s }}\n    runs: {{ from: {runs}, to: {runs} }}\n    exit: {exit}\n"
+    )
 }
 
 fn server(shutdown: &str) -> String {
@@ -39,7 +41,11 @@ fn what_becomes_of_a_pod_whose_container_ends(
     assert_eq!(scene.phase(), phase);
     assert_eq!(scene.restarts("main") > 0, again);
     let status = scene.container("main");
-    let ended = if again { &status["lastState"]["terminated"] } else { &status["state"]["terminated"] };
+    let ended = if again {
+        &status["lastState"]["terminated"]
+    } else {
+        &status["state"]["terminated"]
+    };
     assert_eq!((&ended["exitCode"], &ended["reason"]), (&json!(exit), &json!(reason)));
 }
 
@@ -48,12 +54,18 @@ fn what_becomes_of_a_pod_whose_container_ends(
 #[case(0, "Succeeded")]
 #[case(4, "Failed")]
 fn all_main_containers_decide_about_the_phase(#[case] exit: u8, #[case] phase: &str) {
-    let two = format!("{}  other:\n    images: [other]\n    start: {{ from: 0s, to: 0s }}\n    runs: {{ from: 8s, to: 8s }}\n", task("1s", exit));
+    let two = format!(
+        "{}  other:\n    images: [other]\n    start: {{ from: 0s, to: 0s }}\n    runs: {{ from: 8s, to: 8s }}\n",
+        task("1s", exit)
+    );
     let mut scene = Scene::new(&two);
     let containers = json!([{"name": "main", "image": "task"}, {"name": "other", "image": "other"}]);
     scene.pod(json!({"restartPolicy": "Never", "containers": containers}));
     scene.run(6.0);
-    assert_eq!((scene.phase(), scene.state("other")), ("Running".into(), "Running".into()));
+    assert_eq!(
+        (scene.phase(), scene.state("other")),
+        ("Running".into(), "Running".into())
+    );
     scene.run(8.0);
     assert_eq!(scene.phase(), phase);
 }
@@ -61,7 +73,10 @@ fn all_main_containers_decide_about_the_phase(#[case] exit: u8, #[case] phase: &
 #[test]
 fn a_pod_that_has_ended_holds_no_resources_and_no_endpoint() {
     let mut scene = Scene::new(&task("2s", 0));
-    scene.create("Service", json!({"metadata": {"name": "it"}, "spec": {"selector": {"app": "it"}, "ports": [{"port": 80}]}}));
+    scene.create(
+        "Service",
+        json!({"metadata": {"name": "it"}, "spec": {"selector": {"app": "it"}, "ports": [{"port": 80}]}}),
+    );
     let node = "kind-worker";
     let big = |name: &str| {
         json!({"metadata": {"name": name, "labels": {"app": "it"}}, "spec": {
@@ -86,9 +101,14 @@ fn the_back_off_of_a_crashing_container_doubles_from_ten_to_three_hundred_second
     let mut scene = Scene::new(&task("1s", 1));
     scene.pod(json!({"containers": [{"name": "main", "image": "task"}]}));
     let mut last = scene.until("runs", 5.0, |scene| scene.runs("main"));
-    for (index, back_off) in [0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0].into_iter().enumerate() {
+    for (index, back_off) in [0.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+        .into_iter()
+        .enumerate()
+    {
         let restarts = index as u64 + 1;
-        let start = scene.until("again", 320.0, |scene| scene.restarts("main") == restarts && scene.runs("main"));
+        let start = scene.until("again", 320.0, |scene| {
+            scene.restarts("main") == restarts && scene.runs("main")
+        });
         // It runs for a second; up to one until the kubelet sees the end; up to 1.3 for the start and its report.
         within(start - last, back_off + 1.5, back_off + 1.0 + 1.0 + 1.35);
         last = start;
@@ -159,7 +179,10 @@ fn with_no_grace_the_object_goes_at_once() {
 #[test]
 fn a_pod_that_is_to_go_serves_on_while_its_hook_runs() {
     let mut scene = Scene::new(&server("1s"));
-    scene.create("Service", json!({"metadata": {"name": "it"}, "spec": {"selector": {"app": "it"}, "ports": [{"port": 80}]}}));
+    scene.create(
+        "Service",
+        json!({"metadata": {"name": "it"}, "spec": {"selector": {"app": "it"}, "ports": [{"port": 80}]}}),
+    );
     let probe = json!({"httpGet": {"path": "/", "port": 80}, "periodSeconds": 1});
     let main = json!({"name": "main", "image": "web", "readinessProbe": probe, "lifecycle": {"preStop": {"sleep": {"seconds": 5}}}});
     scene.pod(json!({"containers": [main]}));

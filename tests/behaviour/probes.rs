@@ -57,7 +57,11 @@ fn ready_after(scene: &mut Scene) -> f64 {
 #[case::three_successes("0s", json!({"periodSeconds": 5, "successThreshold": 3}), 10.0)]
 #[case::two_successes_after_it_listens("12s", json!({"periodSeconds": 5, "successThreshold": 2}), 20.0)]
 #[case::zero_counts_as_the_default("5s", json!({"periodSeconds": 0}), 10.0)]
-fn a_pod_is_ready_at_the_tick_of_its_readiness_probe(#[case] listens: &str, #[case] probe: Value, #[case] expected: f64) {
+fn a_pod_is_ready_at_the_tick_of_its_readiness_probe(
+    #[case] listens: &str,
+    #[case] probe: Value,
+    #[case] expected: f64,
+) {
     let mut scene = Scene::new(&web(listens));
     scene.pod(pod(json!({"readinessProbe": get("/health", &probe)})));
     about(ready_after(&mut scene), expected);
@@ -78,7 +82,11 @@ fn without_a_readiness_probe_a_pod_is_ready_before_it_serves() {
 #[case::a_redirect_is_well("/moved", true, "")]
 #[case::an_error("/broken", false, "Readiness probe failed: HTTP probe failed with statuscode: 500")]
 #[case::nobody_answers_that("/nothing", false, "Readiness probe failed: HTTP probe failed with statuscode: 404")]
-#[case::too_slow("/slow", false, "context deadline exceeded (Client.Timeout exceeded while awaiting headers)")]
+#[case::too_slow(
+    "/slow",
+    false,
+    "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+)]
 fn a_readiness_probe_sees_what_the_route_answers(#[case] path: &str, #[case] ready: bool, #[case] said: &str) {
     let mut scene = Scene::new(&web("0s"));
     scene.pod(pod(json!({"readinessProbe": get(path, &json!({"periodSeconds": 2}))})));
@@ -87,7 +95,10 @@ fn a_readiness_probe_sees_what_the_route_answers(#[case] path: &str, #[case] rea
     assert_eq!(scene.container("main")["ready"], ready);
     assert!(scene.runs("main"), "a readiness probe ends nothing");
     let events = scene.events("Unhealthy");
-    assert!(said.is_empty() && events.is_empty() || events.iter().any(|text| text.contains(said)), "{events:?}");
+    assert!(
+        said.is_empty() && events.is_empty() || events.iter().any(|text| text.contains(said)),
+        "{events:?}"
+    );
     if !ready {
         assert_eq!(scene.condition("Ready")["reason"], "ContainersNotReady");
     }
@@ -96,7 +107,9 @@ fn a_readiness_probe_sees_what_the_route_answers(#[case] path: &str, #[case] rea
 #[test]
 fn a_longer_timeout_bears_a_slow_route() {
     let mut scene = Scene::new(&web("0s"));
-    scene.pod(pod(json!({"readinessProbe": get("/slow", &json!({"timeoutSeconds": 3}))})));
+    scene.pod(pod(
+        json!({"readinessProbe": get("/slow", &json!({"timeoutSeconds": 3}))}),
+    ));
     about(ready_after(&mut scene), 2.0);
 }
 
@@ -130,7 +143,9 @@ fn a_command_comes_to_what_the_model_says(#[case] exec: &str, #[case] expected: 
 #[case("{ route: GET /broken }")]
 fn a_command_that_fails_keeps_a_pod_from_being_ready(#[case] exec: &str) {
     let mut scene = Scene::new(&format!("{}    exec: {exec}\n", web("0s")));
-    scene.pod(pod(json!({"readinessProbe": {"exec": {"command": ["check"]}, "periodSeconds": 1}})));
+    scene.pod(pod(
+        json!({"readinessProbe": {"exec": {"command": ["check"]}, "periodSeconds": 1}}),
+    ));
     scene.run(30.0);
     assert!(!scene.ready());
 }
@@ -139,7 +154,9 @@ fn a_command_that_fails_keeps_a_pod_from_being_ready(#[case] exec: &str) {
 fn a_health_service_of_the_model_answers_a_grpc_probe() {
     let health = "      - request: POST /grpc.health.v1.Health/Check\n";
     let mut scene = Scene::new(&format!("{}{health}", web("1s")));
-    scene.pod(pod(json!({"readinessProbe": {"grpc": {"port": 80}, "periodSeconds": 1}})));
+    scene.pod(pod(
+        json!({"readinessProbe": {"grpc": {"port": 80}, "periodSeconds": 1}}),
+    ));
     about(ready_after(&mut scene), 1.0);
 }
 
@@ -165,13 +182,20 @@ fn a_route_whose_backend_is_down_fails_the_probe() {
     let db = json!({"metadata": {"name": "db", "labels": {"app": "db"}}, "spec": {"containers": [{"name": "db", "image": "db:1"}]}});
     scene.create("Pod", db.clone());
     scene.run(10.0);
-    scene.pod(pod(json!({"readinessProbe": get("/health", &json!({"periodSeconds": 2}))})));
+    scene.pod(pod(
+        json!({"readinessProbe": get("/health", &json!({"periodSeconds": 2}))}),
+    ));
     scene.until("ready", 20.0, Scene::ready);
     scene.delete("Pod", "db", None);
     let gone = scene.until("db gone", 20.0, |scene| scene.object("Pod", "db").is_none());
     let unready = scene.until("not ready", 20.0, |scene| !scene.ready());
     within(unready - gone, 3.5, 6.6);
-    assert!(scene.events("Unhealthy").iter().any(|text| text.ends_with("statuscode: 503")));
+    assert!(
+        scene
+            .events("Unhealthy")
+            .iter()
+            .any(|text| text.ends_with("statuscode: 503"))
+    );
     scene.create("Pod", db);
     scene.until("ready again", 20.0, Scene::ready);
     assert_eq!(scene.restarts("main"), 0);
@@ -191,13 +215,17 @@ fn a_startup_probe_holds_the_others_back() {
     about(started - taken, 15.0);
     assert!(scene.ready());
     assert_eq!(scene.restarts("main"), 0);
-    scene.until("killed by its liveness probe", 20.0, |scene| scene.restarts("main") == 1);
+    scene.until("killed by its liveness probe", 20.0, |scene| {
+        scene.restarts("main") == 1
+    });
 }
 
 #[test]
 fn a_container_that_does_not_start_in_time_is_started_again() {
     let mut scene = Scene::new(&web("60s"));
-    scene.pod(pod(json!({"startupProbe": get("/health", &json!({"periodSeconds": 2, "failureThreshold": 3}))})));
+    scene.pod(pod(
+        json!({"startupProbe": get("/health", &json!({"periodSeconds": 2, "failureThreshold": 3}))}),
+    ));
     let runs = scene.until("runs", 5.0, |scene| scene.runs("main"));
     assert_eq!(scene.container("main")["started"], false);
     let again = scene.until("again", 30.0, |scene| scene.restarts("main") == 1);
@@ -205,7 +233,10 @@ fn a_container_that_does_not_start_in_time_is_started_again() {
     within(again - runs, 4.0 + 1.0, 6.0 + 1.6);
     let last = &scene.container("main")["lastState"]["terminated"];
     assert_eq!((&last["exitCode"], &last["reason"]), (&json!(0), &json!("Completed")));
-    assert_eq!(scene.events("Killing"), ["Container main failed startup probe, will be restarted"]);
+    assert_eq!(
+        scene.events("Killing"),
+        ["Container main failed startup probe, will be restarted"]
+    );
 }
 
 // kuberuntime_container.go `setTerminationGracePeriod`: the probe's own grace period wins; SIGKILL at its end.
@@ -250,7 +281,9 @@ fn with_never_a_failed_liveness_probe_fails_the_pod() {
 #[test]
 fn a_liveness_probe_that_always_fails_ends_in_a_crash_loop() {
     let mut scene = Scene::new(&web("0s"));
-    scene.pod(pod(json!({"livenessProbe": get("/broken", &json!({"periodSeconds": 5, "failureThreshold": 3}))})));
+    scene.pod(pod(
+        json!({"livenessProbe": get("/broken", &json!({"periodSeconds": 5, "failureThreshold": 3}))}),
+    ));
     let mut starts = vec![scene.until("runs", 10.0, |scene| scene.runs("main"))];
     let mut waited = Vec::new();
     for restarts in 1..=6 {
@@ -282,10 +315,15 @@ fn the_probes_of_a_kubelet_that_has_just_started_do_not_run_in_step() {
             scene.world = steadfast::simulation::world::World::new(std::sync::Arc::new(profile), 7);
             let space = json!({"metadata": {"name": super::scene::SPACE}});
             use steadfast::simulation::api::ApiStore as _;
-            scene.world.create(steadfast::simulation::objects::resources::NAMESPACES, space, false).unwrap();
+            scene
+                .world
+                .create(steadfast::simulation::objects::resources::NAMESPACES, space, false)
+                .unwrap();
         }
         scene.describe(&web("5s"));
-        scene.pod(pod(json!({"startupProbe": get("/health", &json!({"periodSeconds": 30}))})));
+        scene.pod(pod(
+            json!({"startupProbe": get("/health", &json!({"periodSeconds": 30}))}),
+        ));
         let taken = scene.until("taken on", 5.0, |scene| scene.status()["startTime"].is_string());
         scene.until("started", 90.0, |scene| scene.container("main")["started"] == true) - taken
     };
@@ -297,7 +335,10 @@ fn the_probes_of_a_kubelet_that_has_just_started_do_not_run_in_step() {
 
 #[test]
 fn a_probe_may_ask_another_container_of_its_pod() {
-    let mut scene = Scene::new(&format!("{}  side:\n    images: [side]\n    start: {{ from: 0s, to: 0s }}\n", web("6s")));
+    let mut scene = Scene::new(&format!(
+        "{}  side:\n    images: [side]\n    start: {{ from: 0s, to: 0s }}\n",
+        web("6s")
+    ));
     let side = json!({
         "name": "side", "image": "side:1", "ports": [{"containerPort": 9}],
         "readinessProbe": {"tcpSocket": {"port": 80}, "periodSeconds": 1},
@@ -326,7 +367,9 @@ fn an_image_that_nobody_described_is_well_once_it_runs_and_an_assumed_one_answer
 #[test]
 fn a_new_description_is_seen_by_probes_that_rest() {
     let mut scene = Scene::new(&web("0s"));
-    scene.pod(pod(json!({"readinessProbe": get("/health", &json!({"periodSeconds": 5, "failureThreshold": 2}))})));
+    scene.pod(pod(
+        json!({"readinessProbe": get("/health", &json!({"periodSeconds": 5, "failureThreshold": 2}))}),
+    ));
     scene.until("ready", 10.0, Scene::ready);
     scene.run(60.0);
     let told = scene.now();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steadfast::model::application::Application;
 use steadfast::model::profile::Profile;
 use steadfast::model::time::{Span, Time};
-use steadfast::simulation::api::{ApiStore as _, DeleteOptions, Part, Resource, merge};
+use steadfast::simulation::api::{ApiStore as _, DeleteOptions, Part, Served, merge};
 use steadfast::simulation::objects::resources::{NAMESPACES, RESOURCES};
 use steadfast::simulation::world::World;
 
@@ -53,7 +53,11 @@ impl Scene {
     pub fn until(&mut self, what: &str, limit: f64, holds: impl Fn(&Self) -> bool) -> f64 {
         let end = self.world.now() + Span::micros((limit * 1e6) as u64);
         while !holds(self) {
-            assert!(self.world.now() < end, "{what}: not within {limit} s; pods: {:#}", json!(self.pods()));
+            assert!(
+                self.world.now() < end,
+                "{what}: not within {limit} s; pods: {:#}",
+                json!(self.pods())
+            );
             self.world.run_for(STEP);
         }
         self.now()
@@ -67,7 +71,10 @@ impl Scene {
     /// A pod `it` of this specification.
     pub fn pod(&mut self, spec: Value) {
         let labels = json!({"app": "it"});
-        self.create("Pod", json!({"metadata": {"name": "it", "labels": labels}, "spec": spec}));
+        self.create(
+            "Pod",
+            json!({"metadata": {"name": "it", "labels": labels}, "spec": spec}),
+        );
     }
 
     /// Merges a patch into an object, or says why not.
@@ -104,7 +111,8 @@ impl Scene {
 
     /// A pod's status.
     pub fn status(&self) -> Value {
-        self.object("Pod", "it").map_or(Value::Null, |mut pod| pod["status"].take())
+        self.object("Pod", "it")
+            .map_or(Value::Null, |mut pod| pod["status"].take())
     }
 
     pub fn phase(&self) -> String {
@@ -115,7 +123,9 @@ impl Scene {
     pub fn container(&self, name: &str) -> Value {
         let status = self.status();
         let lists = ["initContainerStatuses", "containerStatuses"];
-        let all = lists.iter().flat_map(|list| status[*list].as_array().cloned().unwrap_or_default());
+        let all = lists
+            .iter()
+            .flat_map(|list| status[*list].as_array().cloned().unwrap_or_default());
         all.into_iter().find(|one| one["name"] == name).unwrap_or_default()
     }
 
@@ -164,7 +174,11 @@ impl Scene {
             (flag("ready"), flag("serving"), flag("terminating"))
         };
         let slices = self.list("EndpointSlice");
-        slices.iter().flat_map(|slice| slice["endpoints"].as_array().cloned().unwrap_or_default()).map(|one| flags(&one)).collect()
+        slices
+            .iter()
+            .flat_map(|slice| slice["endpoints"].as_array().cloned().unwrap_or_default())
+            .map(|one| flags(&one))
+            .collect()
     }
 
     /// Whether the process behind the pod's address listens.
@@ -180,7 +194,7 @@ pub(super) fn condition(status: &Value, kind: &str) -> Value {
     all.into_iter().find(|one| one["type"] == kind).unwrap_or_default()
 }
 
-fn resource(kind: &str) -> &'static Resource {
+fn resource(kind: &str) -> &'static Served {
     RESOURCES.iter().find(|resource| resource.kind == kind).unwrap()
 }
 

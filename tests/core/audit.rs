@@ -43,7 +43,7 @@ impl Auditor {
     fn versions_and_folds(&mut self, world: &World) {
         let mut versions: Vec<u64> = Vec::new();
         for resource in &RESOURCES {
-            let fold = self.folds.entry(resource.plural).or_default();
+            let fold = self.folds.entry(&*resource.plural).or_default();
             let mut last = self.seen;
             for change in world.changes(resource, self.seen).unwrap() {
                 let what = format!("{} {} at {}", resource.plural, change.object.name, change.version);

@@ -6,11 +6,16 @@
 mod deleting;
 mod discovery;
 mod listing;
+mod openapi;
 mod path;
 mod query;
+#[cfg(feature = "serve")]
+pub(crate) mod refuse;
 mod response;
+mod reviews;
 mod selector;
 mod status;
+mod tables;
 mod watching;
 mod writing;
 
@@ -27,30 +32,30 @@ use serde_json::Value;
 use tower::Service;
 
 use super::driver::{Driver, DriverError, Live};
-use crate::simulation::api::Resource;
+use crate::simulation::api::Served;
+use discovery::aggregated;
 use listing::ListOptions;
 use path::{Facet, Item, Target};
 use query::Query;
 use response::{Answer, Shape};
+use reviews::Review;
 use selector::Selection;
 use status::Refusal;
 use watching::WatchOptions;
 use writing::Content;
 
 /// The longest body that is read (kube-apiserver: `MaxRequestBodyBytes`).
-const LONGEST_BODY: usize = 3 * 1024 * 1024;
+pub(crate) const LONGEST_BODY: usize = 3 * 1024 * 1024;
 
 /// A Kubernetes API server over a driven world. Clones serve the same world.
 pub(crate) struct Face<W> {
     driver: Driver<W>,
-    resources: &'static [Resource],
 }
 
 impl<W> Clone for Face<W> {
     fn clone(&self) -> Self {
         Self {
             driver: self.driver.clone(),
-            resources: self.resources,
         }
     }
 }
@@ -61,8 +66,8 @@ impl<W: Live + 'static> Face<W> {
     /// # Errors
     /// When the simulation has panicked before.
     pub(crate) fn new(driver: Driver<W>) -> Result<Self, DriverError> {
-        let resources = driver.with(|world| world.resources())?;
-        Ok(Self { driver, resources })
+        driver.with(|_world| ())?;
+        Ok(Self { driver })
     }
 
     /// A client of this cluster, in the namespace `default`.
@@ -73,22 +78,38 @@ impl<W: Live + 'static> Face<W> {
     async fn answer(&self, request: Request<Body>) -> Result<Answer, Refusal> {
         let (head, body) = request.into_parts();
         let query = Query::parse(head.uri.query());
-        let target = Target::parse(head.uri.path(), self.resources)?;
+        let resources = self.driver.with(|world| world.resources())?;
         let is_get = head.method == Method::GET;
+        if let Some(review) = Review::of(head.uri.path()) {
+            return match head.method {
+                Method::POST => review.answer(&read(body).await?),
+                _ => Err(Refusal::Method),
+            };
+        }
+        if let Some(answer) = openapi::answer(head.uri.path(), &head.headers, &resources) {
+            return if is_get { answer } else { Err(Refusal::Method) };
+        }
+        let target = Target::parse(head.uri.path(), &resources)?;
         let ok = |value: Value| Ok(response::json(StatusCode::OK, &value));
         match target {
             Target::Collection { resource, namespace } => {
-                self.collection(head.method, &head.headers, resource, namespace, &query, body)
+                self.collection(head.method, &head.headers, &resource, namespace, &query, body)
                     .await
             }
             Target::Object(item) => self.object(head.method, &head.headers, item, &query, body).await,
             _ if !is_get => Err(Refusal::Method),
             Target::Health => Ok(response::text("ok".to_owned())),
             Target::Version => ok(discovery::version()),
+            Target::CoreVersions if aggregated::is_wanted(&head.headers) => {
+                Ok(response::typed(aggregated::MEDIA, &aggregated::core(&resources)))
+            }
+            Target::Groups if aggregated::is_wanted(&head.headers) => {
+                Ok(response::typed(aggregated::MEDIA, &aggregated::groups(&resources)))
+            }
             Target::CoreVersions => ok(discovery::core_versions()),
-            Target::Groups => ok(discovery::groups(self.resources)),
-            Target::Group(name) => ok(discovery::group(self.resources, &name)?),
-            Target::Resources { group, version } => ok(discovery::resources(self.resources, &group, &version)?),
+            Target::Groups => ok(discovery::groups(&resources)),
+            Target::Group(name) => ok(discovery::group(&resources, &name)?),
+            Target::Resources { group, version } => ok(discovery::resources(&resources, &group, &version)?),
         }
     }
 
@@ -96,12 +117,12 @@ impl<W: Live + 'static> Face<W> {
         &self,
         method: Method,
         headers: &HeaderMap,
-        resource: &'static Resource,
+        resource: &Served,
         namespace: Option<String>,
         query: &Query,
         body: Body,
     ) -> Result<Answer, Refusal> {
-        let shape = Shape::accepted(headers)?;
+        let shape = Shape::accepted(headers, query, self.driver.now())?;
         match method {
             Method::GET => {
                 let selection = Selection::parse(resource, namespace, query)?;
@@ -109,7 +130,7 @@ impl<W: Live + 'static> Face<W> {
                     let options = WatchOptions::parse(query)?;
                     return Ok(watching::serve(
                         self.driver.clone(),
-                        resource,
+                        resource.clone(),
                         selection,
                         &options,
                         shape,
@@ -152,17 +173,17 @@ impl<W: Live + 'static> Face<W> {
         query: &Query,
         body: Body,
     ) -> Result<Answer, Refusal> {
-        let shape = Shape::accepted(headers)?;
+        let shape = Shape::accepted(headers, query, self.driver.now())?;
         let object = match (method, item.facet) {
             (Method::GET, Facet::Log) => {
                 return Ok(response::text(self.driver.with(|world| log(world, &item, query))??));
             }
             (Method::GET, Facet::Whole) if query.switch("watch").unwrap_or_default() => {
-                let selection = Selection::parse(item.resource, item.namespace, query)?.only(&item.name)?;
+                let selection = Selection::parse(&item.resource, item.namespace, query)?.only(&item.name)?;
                 let options = WatchOptions::parse(query)?;
                 return Ok(watching::serve(
                     self.driver.clone(),
-                    item.resource,
+                    item.resource.clone(),
                     selection,
                     &options,
                     shape,
@@ -223,7 +244,7 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
         if error.is::<LengthLimitError>() {
             Refusal::TooLong(LONGEST_BODY)
         } else {
-            Refusal::BadRequest(format!("failed to read the body: {error}"))
+            Refusal::unreadable(&error.to_string())
         }
     })?;
     Ok(whole.to_bytes())

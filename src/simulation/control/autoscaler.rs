@@ -12,7 +12,7 @@ use super::super::event::Event;
 use super::super::fabric::{MachineId, PodId, Power};
 use super::super::objects::node::Readiness;
 use super::super::objects::pod::Pod;
-use super::super::objects::resources::FIRST_STORED;
+use super::super::objects::resources::{CONFIG_MAPS, FIRST_STORED};
 use super::super::objects::store::named;
 use super::super::objects::stored::Stored;
 use super::super::objects::table::Row;
@@ -340,7 +340,7 @@ impl World {
         self.autoscaler.status.clone_from(&text);
         let body = Stored {
             rest: Arc::new(json!({ "data": { "status": text } })),
-            resource: FIRST_STORED,
+            resource: CONFIG_MAPS.clone(),
         };
         let table = &mut self.store.stored[FIRST_STORED];
         if let Some(row) = table.find("kube-system", STATUS) {

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::super::api::Labels;
 use super::super::event::Event;
 use super::super::fabric::{MachineId, PodId, ServiceId};
@@ -65,6 +67,11 @@ impl World {
             });
         }
         endpoints.sort_by_key(|endpoint| endpoint.pod);
+        self.name_ports(
+            slice,
+            &service.body.spec,
+            endpoints.first().map(|endpoint| endpoint.pod),
+        );
         let Some(before) = self.store.slices.get(slice) else {
             return;
         };
@@ -104,6 +111,55 @@ impl World {
             });
         }
         self.propagate(service.body.id, used.into());
+    }
+
+    /// Fills in the numbers of ports that a Service names: a container's of the first endpoint. (Pods that differ in them share a
+    /// slice here, and have one each in Kubernetes.)
+    ///
+    /// Source: k8s.io/endpointslice utils.go `getEndpointPorts`, pkg/api/v1/pod/util.go `FindPort`.
+    fn name_ports(&mut self, slice: u32, spec: &Value, first: Option<PodId>) {
+        let named = |port: &Value| port["targetPort"].as_str().map(str::to_owned);
+        let ports = spec["ports"].as_array().map_or(&[][..], Vec::as_slice);
+        let Some(pod) = first.and_then(|pod| self.store.pod(pod.0)) else {
+            return;
+        };
+        if !ports.iter().any(|port| named(port).is_some()) {
+            return;
+        }
+        let template = pod.body.template.clone();
+        let number = |name: &str| {
+            let all = template.containers.iter().flat_map(|container| &container.ports);
+            let mut numbers = all
+                .filter(|(known, _)| known.as_deref() == Some(name))
+                .map(|(_, number)| *number);
+            numbers.next()
+        };
+        let listed: Vec<Value> = ports
+            .iter()
+            .filter_map(|port| {
+                let target = match named(port) {
+                    Some(name) => json!(number(&name)?),
+                    None => port["targetPort"].clone(),
+                };
+                Some(json!({
+                    "name": port["name"].as_str().unwrap_or(""),
+                    "port": target,
+                    "protocol": port["protocol"].as_str().unwrap_or("TCP"),
+                }))
+            })
+            .collect();
+        let listed = Value::Array(listed);
+        if self
+            .store
+            .slices
+            .get(slice)
+            .is_some_and(|row| *row.body.ports != listed)
+        {
+            let versions = &mut self.store.versions;
+            self.store
+                .slices
+                .update(versions, slice, |row| row.body.ports = listed.into());
+        }
     }
 
     /// Sends a service's endpoints to every kube-proxy.

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use super::super::api::Labels;
 use super::super::event::Event;
 use super::super::fabric::{MachineId, PodId};
-use super::super::objects::pod::Phase;
-use super::super::scheduler::{Leaving, PodInfo};
+use super::super::objects::pod::{Phase, Pod};
+use super::super::objects::table::Row;
+use super::super::scheduler::{Leaving, Needs, PodInfo};
 use super::super::world::{About, World, draw};
 use crate::model::history::What;
 use crate::model::time::{Span, Time};
@@ -47,6 +48,11 @@ impl Pending {
 impl World {
     pub(in crate::simulation) fn enqueue_pod(&mut self, pod: u32) {
         let Some(row) = self.store.pod(pod) else { return };
+        let template = &row.body.template;
+        // plugins/schedulinggates/scheduling_gates.go `PreEnqueue`; pkg/scheduler/eventhandlers.go `responsibleForPod`.
+        if !template.gates().is_empty() || template.other_scheduler().is_some() {
+            return;
+        }
         self.pending.active.insert((Reverse(row.body.template.priority), pod));
         self.wake_scheduler();
     }
@@ -75,9 +81,10 @@ impl World {
             return;
         }
         let (namespace, template) = (&row.meta.namespace, &row.body.template);
+        let needs = self.needs_of(&row);
         match self
             .scheduler
-            .place(PodId(pod), namespace, template, &mut self.chance.scheduler)
+            .place_with(PodId(pod), namespace, template, &needs, &mut self.chance.scheduler)
         {
             Ok(machine) => self.bind(pod, machine),
             Err(why) => {
@@ -192,14 +199,19 @@ impl World {
             .unschedulable()
             .filter(|&pod| {
                 store.pod(pod).is_some_and(|row| {
+                    let same = *row.meta.namespace == *namespace;
                     row.body.template.affinity.iter().any(|term| {
                         let there = if term.namespaces.is_empty() {
-                            *row.meta.namespace == *namespace
+                            same || term.namespace_selector.is_some()
                         } else {
                             term.namespaces.iter().any(|name| name == namespace)
                         };
                         there && term.selector.matches(labels)
-                    })
+                    }) || same
+                        && row.body.template.spread().iter().any(|constraint| {
+                            // The emptiest place may be fuller now (podtopologyspread/plugin.go `isSchedulableAfterPodChange`).
+                            constraint.hard && constraint.selector.as_ref().is_some_and(|it| it.matches(labels))
+                        })
                 })
             })
             .collect();
@@ -228,6 +240,12 @@ impl World {
         if self.pending.unschedulable.contains_key(&pod) {
             self.enqueue_pod(pod);
         }
+    }
+
+    /// What a pod needs of its node besides what its template says: where its volumes can be.
+    #[expect(clippy::unused_self, reason = "volumes are looked up here once they are modelled")]
+    fn needs_of(&self, _pod: &Row<Pod>) -> Needs {
+        Needs::default()
     }
 
     /// What a Kubernetes Event about a pod says.

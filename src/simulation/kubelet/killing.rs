@@ -57,12 +57,16 @@ impl World {
     pub(super) fn kill_container(&mut self, pod: u32, place: usize, kind: Kind, grace: Option<Span>) {
         let Some(row) = self.store.pod(pod) else { return };
         let template = row.body.template.clone();
-        let Some(runtime) = self.runtime(pod).cloned() else { return };
+        let Some(runtime) = self.runtime(pod).cloned() else {
+            return;
+        };
         let life = &runtime.lives[place];
         if runtime.stopping.is_some() || life.asked.is_some() || !life.alive {
             return;
         }
-        let name = template.container(place).map_or("", |container| container.name.as_str());
+        let name = template
+            .container(place)
+            .map_or("", |container| container.name.as_str());
         let probe = if kind == Kind::Startup { "startup" } else { "liveness" };
         let message = match (template.role(place), template.restart) {
             (Role::Sidecar | Role::Init, _) => format!("Init container {name} failed {probe} probe"),
@@ -83,7 +87,9 @@ impl World {
 
     /// A container that a probe had ended has ended.
     pub(in crate::simulation) fn killed(&mut self, pod: u32, incarnation: u32) {
-        let Some((_, place)) = self.current(pod, incarnation) else { return };
+        let Some((_, place)) = self.current(pod, incarnation) else {
+            return;
+        };
         if self.is_stopping(pod) {
             return;
         }
@@ -92,7 +98,9 @@ impl World {
         let Some(life) = self.life_mut(pod, place) else { return };
         let (before, code) = (life.ended, life.exit);
         life.asked = None;
-        let Some(incarnation) = self.process_over(pod, place, code) else { return };
+        let Some(incarnation) = self.process_over(pod, place, code) else {
+            return;
+        };
         let again = template.role(place) == Role::Sidecar || template.restart != Restart::Never;
         let now = self.now;
         let Some(life) = self.life_mut(pod, place) else { return };
@@ -134,7 +142,11 @@ impl World {
     /// Says that a container waits before it starts again.
     pub(super) fn announce_back_off(&mut self, pod: u32, place: usize) {
         let Some(row) = self.store.pod(pod) else { return };
-        let name = row.body.template.container(place).map_or("", |container| container.name.as_str());
+        let name = row
+            .body
+            .template
+            .container(place)
+            .map_or("", |container| container.name.as_str());
         let message = format!(
             "Back-off restarting failed container {name} in pod {}_{}({})",
             row.meta.name,

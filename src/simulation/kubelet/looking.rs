@@ -47,7 +47,9 @@ impl World {
             Action::Tcp(_) | Action::Exec => return Look::Known(Ok(())),
         };
         // Nobody has described it: it is well as soon as it listens.
-        let Some(model) = life.model else { return Look::Known(Ok(())) };
+        let Some(model) = life.model else {
+            return Look::Known(Ok(()));
+        };
         match self.network.look(model, &request, probe.timeout) {
             Looked::Status(status) => Look::Known(judge(&probe.action, status)),
             Looked::Route(route) => Look::Ask { place: of, route },
@@ -65,7 +67,9 @@ impl World {
             _ if !life.listening => Look::Known(Err(String::new())),
             Exec::Listening => Look::Known(Ok(())),
             Exec::Asks => {
-                let Some(model) = life.model else { return Look::Known(Ok(())) };
+                let Some(model) = life.model else {
+                    return Look::Known(Ok(()));
+                };
                 match self.network.look_by_exec(model, probe.timeout) {
                     Looked::Status(status) => Look::Known(judge(&probe.action, status)),
                     Looked::Route(route) => Look::Ask { place, route },
@@ -87,8 +91,14 @@ impl World {
             model,
             incarnation: net.incarnation,
         };
-        self.network
-            .probe(self.now, crate::simulation::fabric::PodId(pod), &net, route, timeout, plan);
+        self.network.probe(
+            self.now,
+            crate::simulation::fabric::PodId(pod),
+            &net,
+            route,
+            timeout,
+            plan,
+        );
     }
 
     /// What the answer to a probe's request means; `None`: none came in time.
@@ -105,10 +115,19 @@ impl World {
     }
 
     fn refused(&self, pod: u32, template: &PodTemplate, place: usize, action: &Action) -> String {
-        let dial = |port: &Port| format!("dial tcp {}: connect: connection refused", self.at(pod, Some(template), place, port));
+        let dial = |port: &Port| {
+            format!(
+                "dial tcp {}: connect: connection refused",
+                self.at(pod, Some(template), place, port)
+            )
+        };
         match action {
             Action::Http { path, port } => {
-                format!("Get \"http://{}{path}\": {}", self.at(pod, Some(template), place, port), dial(port))
+                format!(
+                    "Get \"http://{}{path}\": {}",
+                    self.at(pod, Some(template), place, port),
+                    dial(port)
+                )
             }
             Action::Tcp(port) => dial(port),
             Action::Grpc(port) => format!(
@@ -145,7 +164,9 @@ fn judge(action: &Action, status: u16) -> Result<(), String> {
 
 /// The container of the pod that listens at a port: they share one network, so that a probe of one may ask another.
 fn behind(template: &PodTemplate, place: usize, port: &Port) -> usize {
-    let Some(own) = template.container(place) else { return place };
+    let Some(own) = template.container(place) else {
+        return place;
+    };
     let Port::Number(number) = port else { return place };
     let has = |container: &crate::simulation::objects::template::Container| {
         container.ports.iter().any(|(_, known)| known == number)

@@ -76,7 +76,10 @@ impl World {
     /// period first.
     pub(super) fn hire(&mut self, machine: MachineId, template: &PodTemplate, place: usize) -> Vec<Worker> {
         let role = template.role(place);
-        let Some(care) = template.container(place).and_then(|container| container.care.as_deref()) else {
+        let Some(care) = template
+            .container(place)
+            .and_then(|container| container.care.as_deref())
+        else {
             return Vec::new();
         };
         if role == Role::Init {
@@ -104,7 +107,9 @@ impl World {
         let places = self.runtime(pod).map_or(0, |runtime| runtime.lives.len());
         for place in 0..places {
             let workers = self.hire(machine, &template, place);
-            let Some(life) = self.life_mut(pod, place) else { continue };
+            let Some(life) = self.life_mut(pod, place) else {
+                continue;
+            };
             let (ready, started) = (life.status.ready, life.status.started);
             life.workers = workers;
             for worker in &mut life.workers {
@@ -149,7 +154,9 @@ impl World {
         if !life.status.runs() || !life.status.started || life.status.ready {
             return;
         }
-        let Some(index) = life.worker(Kind::Readiness) else { return };
+        let Some(index) = life.worker(Kind::Readiness) else {
+            return;
+        };
         let worker = &mut life.workers[index];
         if worker.over {
             return;
@@ -166,7 +173,9 @@ impl World {
     pub(super) fn plan_probe(&mut self, pod: u32, place: usize, kind: Kind, from: Time) {
         let Some(row) = self.store.pod(pod) else { return };
         let template = row.body.template.clone();
-        let Some(probe) = probe_of(&template, place, kind) else { return };
+        let Some(probe) = probe_of(&template, place, kind) else {
+            return;
+        };
         let now = self.now;
         let Some(runtime) = self.runtime_mut(pod) else { return };
         let Runtime { lives, plans, .. } = runtime;
@@ -202,7 +211,9 @@ impl World {
 
     /// A worker runs its probe.
     pub(in crate::simulation) fn probe(&mut self, pod: u32, plan: u32) {
-        let Some((place, worker)) = self.planned(pod, plan) else { return };
+        let Some((place, worker)) = self.planned(pod, plan) else {
+            return;
+        };
         let kind = worker.kind;
         let machine = self.runtime(pod).map(|runtime| runtime.machine);
         let Some(row) = self.store.pod(pod) else { return };
@@ -220,7 +231,9 @@ impl World {
             }
             return;
         }
-        let Some(probe) = probe_of(&template, place, kind).cloned() else { return };
+        let Some(probe) = probe_of(&template, place, kind).cloned() else {
+            return;
+        };
         let now = self.now;
         if let Some(worker) = self.worker_mut(pod, place, kind) {
             worker.asked = Some(now);
@@ -233,8 +246,14 @@ impl World {
 
     /// The answer to a probe that was made as a request.
     pub(in crate::simulation) fn probed(&mut self, pod: u32, plan: u32, answer: Option<u16>) {
-        let Some((place, worker)) = self.planned(pod, plan) else { return };
-        if worker.asked.is_none() || !self.runtime(pod).is_some_and(|runtime| self.kubelet_runs(runtime.machine)) {
+        let Some((place, worker)) = self.planned(pod, plan) else {
+            return;
+        };
+        if worker.asked.is_none()
+            || !self
+                .runtime(pod)
+                .is_some_and(|runtime| self.kubelet_runs(runtime.machine))
+        {
             return;
         }
         let Some(row) = self.store.pod(pod) else { return };
@@ -254,7 +273,9 @@ impl World {
                 self.announce(&about, "Unhealthy", message);
             }
         }
-        let Some(worker) = self.worker_mut(pod, place, kind) else { return };
+        let Some(worker) = self.worker_mut(pod, place, kind) else {
+            return;
+        };
         let asked = worker.asked.take();
         worker.run = if worker.last == Some(good) { worker.run + 1 } else { 1 };
         worker.last = Some(good);

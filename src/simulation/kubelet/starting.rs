@@ -184,7 +184,10 @@ impl World {
         self.after(start, Event::Listen(pod, incarnation));
         let report = draw(&mut self.chance.kubelets, self.profile.kubelet.report);
         let hook = self.post_start(pod, place);
-        self.after(report + hook.unwrap_or(Span::ZERO), Event::ReportRunning(pod, incarnation));
+        self.after(
+            report + hook.unwrap_or(Span::ZERO),
+            Event::ReportRunning(pod, incarnation),
+        );
         // A hook after the start holds the next container back.
         let main = self
             .store
@@ -197,7 +200,14 @@ impl World {
 
     fn post_start(&mut self, pod: u32, place: usize) -> Option<Span> {
         let row = self.store.pod(pod)?;
-        let hook = row.body.template.container(place)?.care.as_deref()?.post_start.clone()?;
+        let hook = row
+            .body
+            .template
+            .container(place)?
+            .care
+            .as_deref()?
+            .post_start
+            .clone()?;
         let runtime = self.runtime(pod)?.clone();
         Some(self.hook(&runtime, place, &hook))
     }

@@ -73,7 +73,9 @@ impl World {
     pub(in crate::simulation) fn pod_deadline(&mut self, pod: u32) {
         let Some(row) = self.store.pod(pod) else { return };
         let over = !row.body.is_finished() && row.meta.deletion.is_none();
-        let runs = self.runtime(pod).is_some_and(|runtime| self.kubelet_runs(runtime.machine));
+        let runs = self
+            .runtime(pod)
+            .is_some_and(|runtime| self.kubelet_runs(runtime.machine));
         if over && runs && !self.is_stopping(pod) {
             self.store.change_pod(pod, |row| {
                 row.body.why = Some((
@@ -192,7 +194,7 @@ impl World {
         (runtime.lives[place].alive, runtime.lives[place].listening) = (false, false);
         if face && let Some(Some(net)) = self.fabric.pods.get_mut(pod as usize) {
             net.process = Process::NotListening;
-            net.incarnation += 1;
+            net.incarnation = net.incarnation.wrapping_add(1);
             self.network.process_ended(PodId(pod), self.now, &self.fabric);
         }
     }
@@ -201,7 +203,7 @@ impl World {
     fn pod_stopped(&mut self, pod: u32, runtime: &Runtime, stopping: Stopping) {
         if let Some(Some(net)) = self.fabric.pods.get_mut(pod as usize) {
             net.process = Process::Absent;
-            net.incarnation += 1;
+            net.incarnation = net.incarnation.wrapping_add(1);
             self.network.process_ended(PodId(pod), self.now, &self.fabric);
         }
         let deleted = self.store.pod(pod).is_none_or(|row| row.meta.deletion.is_some());

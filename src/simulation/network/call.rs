@@ -2,15 +2,19 @@
 
 use super::frame::{Caller, Frame, NOWHERE, Outcome, Phase};
 use super::pod::Idle;
+use super::queue::What;
 use super::slab::Key;
 use super::{Effect, Network};
-use crate::model::application::Reaction;
+use crate::model::application::{Reaction, RetryOn};
 use crate::model::history::FailureKind;
 use crate::model::time::Time;
-use crate::simulation::fabric::{Fabric, Origin};
+use crate::simulation::fabric::{Fabric, Origin, PodId};
 
 /// The least status of a failed call.
 const ERROR: u16 = 400;
+
+/// The least status that says that the server failed.
+const SERVER_ERROR: u16 = 500;
 
 impl Network {
     /// Makes the calls of a step; the outcome when an open breaker answers instead.
@@ -47,19 +51,110 @@ impl Network {
             (frame.call, frame.position) = (index, position);
             self.hops += 1;
             let request = self.frames.insert(frame);
-            let mut sent = false;
-            if let Some(idle) = call.pooled {
-                let name = self.tables.targets[call.target as usize].name;
-                let now = self.now;
-                while !sent && let Some(connection) = self.memory(pod, incarnation).take(name, now, idle) {
-                    sent = self.resume(request, connection.pod, connection.incarnation, fabric);
-                }
-            }
-            if !sent {
-                self.look_up(request, fabric);
-            }
+            self.make(request, pod, incarnation, fabric);
         }
         None
+    }
+
+    /// Makes a call of a process, once its pool has a connection for it.
+    #[inline]
+    fn make(&mut self, request: Key, pod: PodId, incarnation: u32, fabric: &Fabric) {
+        let Some(frame) = self.frames.get(request) else { return };
+        let (call, deadline) = (self.tables.calls[frame.call as usize], frame.deadline);
+        let name = self.tables.targets[call.target as usize].name;
+        if call.size > 0 && !self.memory(pod, incarnation).occupy(name, call.size, request) {
+            if let Some(frame) = self.frames.get_mut(request) {
+                frame.phase = Phase::Queued;
+            }
+            self.queue_limit(request, deadline);
+            return;
+        }
+        self.dispatch(request, pod, incarnation, fabric);
+    }
+
+    /// Sends a call over an idle connection, or a new one.
+    #[inline]
+    fn dispatch(&mut self, request: Key, pod: PodId, incarnation: u32, fabric: &Fabric) {
+        let Some(frame) = self.frames.get_mut(request) else {
+            return;
+        };
+        frame.phase = Phase::Connecting;
+        let call = self.tables.calls[frame.call as usize];
+        if let Some(idle) = call.pooled {
+            let name = self.tables.targets[call.target as usize].name;
+            let now = self.now;
+            while let Some(connection) = self.memory(pod, incarnation).take(name, now, idle) {
+                if self.resume(request, connection.pod, connection.incarnation, fabric) {
+                    return;
+                }
+            }
+        }
+        self.look_up(request, fabric);
+    }
+
+    /// Makes a failed call again: its wait is over.
+    pub(super) fn repeat(&mut self, request: Key, fabric: &Fabric) {
+        let Some(&Frame {
+            caller: Caller::Handler(handler),
+            call,
+            ..
+        }) = self.frames.get(request)
+        else {
+            return;
+        };
+        let Some(&Frame { pod, incarnation, .. }) =
+            self.frames.get(handler).filter(|frame| frame.phase == Phase::Serving)
+        else {
+            self.frames.remove(request);
+            return;
+        };
+        let now = self.now;
+        let timeout = self.tables.calls[call as usize].timeout;
+        if let Some(frame) = self.frames.get_mut(request) {
+            frame.deadline = timeout.map_or(Time::NEVER, |limit| now + limit);
+        }
+        self.hops += 1;
+        self.make(request, pod, incarnation, fabric);
+    }
+
+    /// Plans another try of a call that came to nothing, when it has one left.
+    fn try_call_again(&mut self, child: &Frame, outcome: Outcome) -> bool {
+        let Some(retry) = self.tables.calls[child.call as usize].retry else {
+            return false;
+        };
+        let failed = match outcome {
+            Outcome::Failed(_) => true,
+            Outcome::Answer(status, ..) => retry.on == RetryOn::ServerError && status >= SERVER_ERROR,
+        };
+        if !failed || child.tries >= retry.times {
+            return false;
+        }
+        let mut again = Frame::new(child.caller, child.user, child.target, child.from, Time::NEVER);
+        (again.call, again.position, again.tries) = (child.call, child.position, child.tries + 1);
+        (again.phase, again.late) = (Phase::Waiting, true);
+        let request = self.frames.insert(again);
+        self.queue.push(self.now + retry.wait, What::Retry(request));
+        true
+    }
+
+    /// A call of a limited pool has ended: the next one in the queue has its connection.
+    fn next_in_queue(&mut self, pod: PodId, incarnation: u32, child: &Frame, fabric: &Fabric) {
+        let call = self.tables.calls[child.call as usize];
+        if call.size == 0 || child.phase == Phase::Queued {
+            return;
+        }
+        let name = self.tables.targets[call.target as usize].name;
+        self.memory(pod, incarnation).release(name);
+        while let Some(request) = self.memory(pod, incarnation).next_queued(name) {
+            if self
+                .frames
+                .get(request)
+                .is_some_and(|frame| frame.phase == Phase::Queued)
+            {
+                self.memory(pod, incarnation).seize(name);
+                return self.dispatch(request, pod, incarnation, fabric);
+            }
+        }
     }
 
     /// A handler is done.
@@ -87,7 +182,7 @@ impl Network {
         let Some(frame) = self.frames.get_mut(key) else { return };
         let before = *frame;
         frame.caller = Caller::Nobody;
-        if frame.phase == Phase::Hung {
+        if matches!(frame.phase, Phase::Hung | Phase::Queued) {
             self.frames.remove(key);
         }
         self.deliver(&before, Outcome::Failed(FailureKind::ReadTimeout), fabric);
@@ -106,9 +201,24 @@ impl Network {
     /// A handler's call has returned.
     fn returned(&mut self, key: Key, child: &Frame, outcome: Outcome, fabric: &Fabric) {
         let call = self.tables.calls[child.call as usize];
-        let Some(frame) = self.frames.get_mut(key).filter(|frame| frame.phase == Phase::Serving) else {
+        let Some(&Frame { pod, incarnation, .. }) = self.frames.get(key).filter(|frame| frame.phase == Phase::Serving)
+        else {
             return;
         };
+        if call.pooled.is_some() && matches!(outcome, Outcome::Answer(..)) {
+            let name = self.tables.targets[child.target as usize].name;
+            let connection = Idle {
+                pod: child.pod,
+                incarnation: child.incarnation,
+                since: self.now,
+            };
+            self.memory(pod, incarnation).keep(name, connection);
+        }
+        self.next_in_queue(pod, incarnation, child, fabric);
+        if self.try_call_again(child, outcome) {
+            return;
+        }
+        let Some(frame) = self.frames.get_mut(key) else { return };
         let reaction = match outcome {
             Outcome::Answer(status, _, count) if status < ERROR => {
                 if call.relay_count {
@@ -127,8 +237,6 @@ impl Network {
         }
         frame.pending -= 1;
         let &mut Frame {
-            pod,
-            incarnation,
             route,
             pending,
             decided,
@@ -140,15 +248,6 @@ impl Network {
         if let Some(breaker) = self.tables.routes[route as usize].breaker {
             self.memory(pod, incarnation)
                 .called(route, now, breaker, reaction.is_some());
-        }
-        if call.pooled.is_some() && matches!(outcome, Outcome::Answer(..)) {
-            let name = self.tables.targets[child.target as usize].name;
-            let connection = Idle {
-                pod: child.pod,
-                incarnation: child.incarnation,
-                since: now,
-            };
-            self.memory(pod, incarnation).keep(name, connection);
         }
         if pending > 0 {
             return;

@@ -6,13 +6,16 @@ use super::error::InstallError;
 use super::image;
 use super::latencies::Range;
 use super::request_line::RequestLine;
-use super::tables::{Breaker, Call, Exec, Model, Op, Route, Tables};
-use crate::model::application::{self, Application, Between, Over, Reaction, Service, Step};
+use super::tables::{Breaker, Call, Exec, Model, Op, Retry, Route, Tables};
+use crate::model::application::{self, Application, Between, Over, Reaction, Resolver, Service, Step};
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
 
 /// Most calls that a step makes at the same time.
 const TOGETHER: usize = 1_000;
+
+/// Most times that a failed call is made again.
+const TRIES: u8 = 10;
 
 /// Adds an application, or puts it in place of the one of this namespace.
 pub(super) fn application(tables: &mut Tables, namespace: &str, app: &Application) -> Result<(), InstallError> {
@@ -142,8 +145,8 @@ fn steps(
     }
     for step in &route.steps {
         let op = match step {
-            Step::Call(one) => calls(tables, namespace, std::slice::from_ref(one), at)?,
-            Step::Together(all) => calls(tables, namespace, all, at)?,
+            Step::Call(one) => calls(tables, namespace, service.resolver, std::slice::from_ref(one), at)?,
+            Step::Together(all) => calls(tables, namespace, service.resolver, all, at)?,
             Step::NeedsLogin(_) | Step::LogIn if !service.sessions => {
                 return Err(InstallError::NoSessions { place: at() });
             }
@@ -169,6 +172,7 @@ fn steps(
 fn calls(
     tables: &mut Tables,
     namespace: &str,
+    resolver: Resolver,
     calls: &[application::Call],
     at: impl Fn() -> String,
 ) -> Result<Op, InstallError> {
@@ -193,8 +197,28 @@ fn calls(
             target,
             pooled: match call.over {
                 Over::Fresh => None,
-                Over::Pooled { idle } => Some(Span::from(idle)),
+                Over::Pooled { idle, .. } => Some(Span::from(idle)),
             },
+            size: match call.over {
+                Over::Pooled { size: Some(0), .. } => return Err(InstallError::Pool { place: at() }),
+                Over::Pooled { size, .. } => size.unwrap_or(0),
+                Over::Fresh => 0,
+            },
+            retry: match call.retry {
+                Some(retry) if !(1..=TRIES).contains(&retry.times) => {
+                    return Err(InstallError::Retries {
+                        place: at(),
+                        found: retry.times,
+                    });
+                }
+                Some(retry) => Some(Retry {
+                    times: retry.times,
+                    wait: Span::from(retry.wait),
+                    on: retry.on,
+                }),
+                None => None,
+            },
+            resolver,
             timeout: call.timeout.map(Span::from),
             unreachable: call.unreachable,
             error: call.error,

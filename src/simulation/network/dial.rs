@@ -1,10 +1,12 @@
 //! Reaching a pod: name look-up, kube-proxy's choice, connecting, and the ways in which that fails.
 
 use super::Network;
-use super::frame::{Caller, Outcome, Phase};
+use super::frame::{Caller, Frame, Outcome, Phase};
 use super::kernel::{CONNECT_LIMIT, LOOK_UP_ATTEMPTS, LOOK_UP_TIMEOUT, SYN_RETRIES};
+use super::proxy::{Choice, Entrance, Traffic};
 use super::queue::What;
 use super::slab::Key;
+use crate::model::application::Resolver;
 use crate::model::history::FailureKind;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{Fabric, Origin, PodId, Process, ServiceId};
@@ -41,17 +43,6 @@ impl Network {
         self.chance.latency.span(from, to)
     }
 
-    /// kube-proxy's choice: every endpoint is equally likely (iptables mode, `statistic mode random`).
-    #[inline]
-    fn choose(&mut self, fabric: &Fabric, origin: Origin, service: ServiceId) -> Option<PodId> {
-        let endpoints = fabric.endpoints(origin, service);
-        match endpoints {
-            [] => None,
-            [only] => Some(*only),
-            many => Some(many[self.chance.choice.index(many.len())]),
-        }
-    }
-
     /// Whether anyone waits for a request.
     fn wanted(&self, caller: Caller) -> bool {
         match caller {
@@ -65,11 +56,19 @@ impl Network {
         }
     }
 
+    fn resolver(&self, frame: &Frame) -> Resolver {
+        let call = self.tables.calls.get(frame.call as usize);
+        call.map_or(Resolver::default(), |call| call.resolver)
+    }
+
     /// Looks up the name of a new connection from a pod, then connects.
     #[inline]
     pub(super) fn look_up(&mut self, key: Key, fabric: &Fabric) {
         let Some(frame) = self.frames.get(key) else { return };
         let (origin, mut attempt, target) = (frame.from, frame.attempt, frame.target);
+        let client = self.client(frame);
+        let first =
+            (frame.phase == Phase::LookingUp && self.resolver(frame) == Resolver::SamePort).then_some(frame.pod);
         let mut delay = Span::ZERO;
         if let Some(server) = fabric.dns {
             self.hops += u64::from(attempt == 0);
@@ -79,7 +78,17 @@ impl Network {
                     return;
                 }
                 attempt += 1;
-                match self.choose(fabric, origin, server).map(|pod| reach(fabric, pod)) {
+                // kube-proxy forgets the entries of an endpoint that is gone (pkg/proxy/conntrack/cleanup.go).
+                let same = first.filter(|pod| fabric.endpoints(origin, server).contains(pod));
+                let chosen = match same {
+                    Some(pod) => Choice::Pod(pod),
+                    None => self.choose(fabric, origin, Traffic::Internal, client, server),
+                };
+                let chosen = match chosen {
+                    Choice::Pod(pod) => Some(pod),
+                    Choice::Reject | Choice::Drop => None,
+                };
+                match chosen.map(|pod| reach(fabric, pod)) {
                     Some(Reach::Listening) => {
                         let (from, to) = self.latencies.look_up;
                         delay = delay + self.chance.look_up.span(from, to);
@@ -90,6 +99,7 @@ impl Network {
                     Some(Reach::Absent | Reach::Silent) | None => {
                         if let Some(frame) = self.frames.get_mut(key) {
                             (frame.phase, frame.attempt) = (Phase::LookingUp, attempt);
+                            frame.pod = chosen.unwrap_or(frame.pod);
                         }
                         self.try_again(key, self.now + delay + LOOK_UP_TIMEOUT, FailureKind::Dns);
                         return;
@@ -112,6 +122,7 @@ impl Network {
     pub(super) fn connect(&mut self, key: Key, delay: Span, fabric: &Fabric) {
         let Some(frame) = self.frames.get(key) else { return };
         let origin = frame.from;
+        let client = self.client(frame);
         let name = self.tables.targets[frame.target as usize].name;
         let Some(service) = self.services[name as usize] else {
             // From outside there is no name to look up: no Service, nothing behind the port of a node.
@@ -126,9 +137,41 @@ impl Network {
         } else {
             None
         };
-        let Some(pod) = stale.or_else(|| self.choose(fabric, origin, service)) else {
-            self.reject(key, delay, origin, service);
+        let node = match origin {
+            Origin::Machine(_) => None,
+            Origin::Outside => match self.entrance(fabric, service) {
+                Entrance::NodePort => None,
+                Entrance::Node(node) => Some(node),
+                Entrance::Closed => {
+                    let round_trip = self.round_trip();
+                    return self.doom(key, self.now + delay + round_trip, FailureKind::Reset);
+                }
+                Entrance::Unresolved => return self.doom(key, self.now + delay, FailureKind::Dns),
+            },
+        };
+        if node.is_some() {
+            self.enter(key, node);
+        }
+        if node.is_some_and(|node| !fabric.powered(node)) {
+            self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT);
             return;
+        }
+        let (proxy, traffic) = match (node, origin) {
+            (Some(node), _) => (Origin::Machine(node), Traffic::External),
+            (None, Origin::Outside) => (origin, Traffic::External),
+            (None, Origin::Machine(_)) => (origin, Traffic::Internal),
+        };
+        let choice = match stale {
+            Some(pod) => Choice::Pod(pod),
+            None => self.choose(fabric, proxy, traffic, client, service),
+        };
+        let pod = match choice {
+            Choice::Pod(pod) => pod,
+            Choice::Reject if fabric.routing(service).headless => {
+                return self.doom(key, self.now + delay, FailureKind::Dns);
+            }
+            Choice::Reject => return self.reject(key, delay, proxy, service),
+            Choice::Drop => return self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT),
         };
         match (reach(fabric, pod), fabric.pod(pod)) {
             (Reach::Listening, Some(net)) => {
@@ -179,6 +222,8 @@ impl Network {
         let frame = *frame;
         if !self.wanted(frame.caller) {
             self.frames.remove(key);
+        } else if frame.phase == Phase::Waiting {
+            self.repeat(key, fabric);
         } else if frame.phase == Phase::LookingUp {
             self.look_up(key, fabric);
         } else if frame.phase == Phase::Connecting {

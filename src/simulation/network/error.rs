@@ -3,6 +3,20 @@
 /// Why an application model or a journey was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InstallError {
+    /// A pool without connections.
+    #[error("{place}: a pool of 0 connections serves nobody: give it a size of at least 1, or none for no limit")]
+    Pool {
+        /// Where.
+        place: String,
+    },
+    /// A number of tries out of range.
+    #[error("{place}: a call is made again {found} times: expected 1 to 10")]
+    Retries {
+        /// Where.
+        place: String,
+        /// The number given.
+        found: u8,
+    },
     /// The format of the model is not known.
     #[error("version {found} of the application model is not known: expected 1")]
     Version {

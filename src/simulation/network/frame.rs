@@ -38,6 +38,10 @@ pub(super) enum Phase {
     Crashing,
     /// Sent to a machine that went silent: only a time-out ends it.
     Hung,
+    /// Waits for a connection of a pool that is all busy.
+    Queued,
+    /// Failed before, waits to be made again.
+    Waiting,
 }
 
 /// What comes of a request.
@@ -71,9 +75,13 @@ pub(super) struct Frame {
     pub(super) phase: Phase,
     /// Tries of the present phase so far.
     pub(super) attempt: u8,
+    /// How often the call was made before.
+    pub(super) tries: u8,
     /// A look-up or connect was tried again.
     pub(super) late: bool,
     pub(super) from: Origin,
+    /// The node through which a load balancer sent it.
+    pub(super) via: Option<MachineId>,
     /// When the caller waits no longer.
     pub(super) deadline: Time,
 
@@ -106,8 +114,10 @@ impl Frame {
             position: 0,
             phase: Phase::Connecting,
             attempt: 0,
+            tries: 0,
             late: false,
             from,
+            via: None,
             deadline,
             pod: PodId(u32::MAX),
             incarnation: 0,

@@ -1,10 +1,10 @@
 //! What the death of processes and machines does to requests in flight.
 
+use super::Network;
 use super::frame::{Caller, Frame, Outcome, Phase};
 use super::kernel::RETRANSMISSION_LIMIT;
 use super::queue::What;
 use super::slab::Key;
-use super::Network;
 use crate::model::history::FailureKind;
 use crate::model::time::Time;
 use crate::simulation::fabric::{Fabric, MachineId, PodId};
@@ -17,9 +17,11 @@ impl Network {
     pub fn process_ended(&mut self, pod: PodId, now: Time, fabric: &Fabric) {
         self.now = now;
         self.compare(fabric);
-        self.effects
-            .retain(|effect| !effect.crashes(pod));
+        self.effects.retain(|effect| !effect.crashes(pod));
         if let Some(memory) = self.memories.get_mut(pod.0 as usize) {
+            for call in memory.queued() {
+                self.frames.remove(call);
+            }
             memory.clear();
         }
         let at_pod = |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.pod == pod;
@@ -47,12 +49,22 @@ impl Network {
         self.compare(fabric);
         let on_machine =
             |frame: &Frame| matches!(frame.phase, Phase::Serving | Phase::Crashing) && frame.machine == machine;
+        // Behind a load balancer a connection also runs through the node that forwards it: the answer is lost.
+        let through: Vec<Key> = self
+            .frames
+            .iter()
+            .filter(|(_, frame)| frame.phase == Phase::Serving && frame.via == Some(machine) && !on_machine(frame))
+            .map(|(key, _)| key)
+            .collect();
         let silent: Vec<(Key, Frame)> = self
             .frames
             .iter()
             .filter(|(_, frame)| on_machine(frame))
             .map(|(key, frame)| (key, *frame))
             .collect();
+        for key in through {
+            self.hang(key);
+        }
         for (key, frame) in silent {
             self.effects.retain(|effect| !effect.crashes(frame.pod));
             if matches!(frame.caller, Caller::Nobody) {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::slab::Key;
 use super::tables::Breaker;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::PodId;
@@ -12,6 +13,8 @@ pub(super) struct Memory {
     incarnation: u32,
     /// By the number of the called Service's name.
     pools: Vec<(u32, VecDeque<Idle>)>,
+    /// Pools with a limit, by the same number.
+    limited: Vec<(u32, Limited)>,
     /// By route.
     breakers: Vec<(u32, State)>,
 }
@@ -22,6 +25,13 @@ pub(super) struct Idle {
     pub(super) pod: PodId,
     pub(super) incarnation: u32,
     pub(super) since: Time,
+}
+
+/// A pool's connections in use, and the calls that wait for one.
+#[derive(Clone, Debug, Default)]
+struct Limited {
+    busy: u32,
+    queue: VecDeque<Key>,
 }
 
 /// A breaker's state.
@@ -49,6 +59,7 @@ impl Memory {
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.pools.clear();
+        self.limited.clear();
         self.breakers.clear();
     }
 
@@ -63,6 +74,48 @@ impl Memory {
                 self.pools.len() - 1
             });
         &mut self.pools[index].1
+    }
+
+    #[inline]
+    fn limited(&mut self, name: u32) -> &mut Limited {
+        let known = self.limited.iter().position(|(known, _)| *known == name);
+        let index = known.unwrap_or_else(|| {
+            self.limited.push((name, Limited::default()));
+            self.limited.len() - 1
+        });
+        &mut self.limited[index].1
+    }
+
+    /// Whether one more of at most `size` connections may be used now; otherwise the call queues.
+    pub(super) fn occupy(&mut self, name: u32, size: u32, call: Key) -> bool {
+        let pool = self.limited(name);
+        let free = pool.busy < size;
+        if free {
+            pool.busy += 1;
+        } else {
+            pool.queue.push_back(call);
+        }
+        free
+    }
+
+    /// A connection is used no more.
+    pub(super) fn release(&mut self, name: u32) {
+        self.limited(name).busy -= 1;
+    }
+
+    /// The call that has waited longest for a connection; it may have given up since.
+    pub(super) fn next_queued(&mut self, name: u32) -> Option<Key> {
+        self.limited(name).queue.pop_front()
+    }
+
+    /// A connection just released is used again.
+    pub(super) fn seize(&mut self, name: u32) {
+        self.limited(name).busy += 1;
+    }
+
+    /// The calls that wait for a connection.
+    pub(super) fn queued(&self) -> impl Iterator<Item = Key> {
+        self.limited.iter().flat_map(|(_, pool)| pool.queue.iter().copied())
     }
 
     /// Takes the connection that was used last, when it is not too old.

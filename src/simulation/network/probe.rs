@@ -31,6 +31,9 @@ pub enum Exec {
     Ends(u8),
 }
 
+/// An answer within this time counts as one at once, as long as the caller waits for it.
+const AT_ONCE: Span = Span::millis(100);
+
 impl Network {
     /// What a request of a kubelet to a container of this model comes to. Routes that only answer, and within the time limit, need
     /// not be asked.
@@ -69,7 +72,7 @@ impl Network {
         };
         let route = &self.tables.routes[index as usize];
         let slowest = Span(route.work.1.0 + 2 * self.latencies.round_trip.1.0);
-        if route.first == route.end && slowest < timeout {
+        if route.first == route.end && slowest < timeout.min(AT_ONCE) {
             Looked::Status(route.answer)
         } else {
             Looked::Route(index)
@@ -89,7 +92,13 @@ impl Network {
     pub fn probe(&mut self, now: Time, pod: PodId, net: &PodNet, route: u32, timeout: Span, plan: u32) {
         self.now = now;
         let origin = Origin::Machine(net.machine);
-        let mut frame = Frame::new(Caller::Probe(pod, plan), Key::default(), u32::MAX, origin, now + timeout);
+        let mut frame = Frame::new(
+            Caller::Probe(pod, plan),
+            Key::default(),
+            u32::MAX,
+            origin,
+            now + timeout,
+        );
         (frame.phase, frame.pod, frame.incarnation, frame.machine, frame.route) =
             (Phase::Serving, pod, net.incarnation, net.machine, route);
         let (from, to) = self.latencies.round_trip;

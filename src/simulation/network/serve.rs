@@ -62,6 +62,13 @@ impl Network {
         }
     }
 
+    /// Lets a call that waits for a connection give up at `deadline`.
+    pub(super) fn queue_limit(&mut self, key: Key, deadline: Time) {
+        if deadline < Time::NEVER {
+            self.queue.push(deadline, What::Expire(key));
+        }
+    }
+
     /// Takes all steps of a route without calls.
     #[inline]
     pub(super) fn run_leaf(&mut self, key: Key) -> Outcome {

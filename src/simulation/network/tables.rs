@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::image;
 use super::latencies::Range;
 use super::request_line::RequestLine;
-use crate::model::application::{Body, Reaction, StoreWork};
+use crate::model::application::{Body, Reaction, Resolver, RetryOn, StoreWork};
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
 
@@ -111,10 +111,22 @@ pub(super) struct Call {
     pub(super) target: u32,
     /// How long an unused connection is kept; `None`: a new one for each call.
     pub(super) pooled: Option<Span>,
+    /// The most connections of its pool; 0: no limit.
+    pub(super) size: u32,
+    pub(super) retry: Option<Retry>,
+    pub(super) resolver: Resolver,
     pub(super) timeout: Option<Span>,
     pub(super) unreachable: Reaction,
     pub(super) error: Reaction,
     pub(super) relay_count: bool,
+}
+
+/// How a call is made again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    pub(super) times: u8,
+    pub(super) wait: Span,
+    pub(super) on: RetryOn,
 }
 
 /// What a request is for.

@@ -1,7 +1,9 @@
 //! The network's laws, on fabrics built by hand.
 
+mod calling;
 mod failures;
 mod laws;
 mod load;
 mod memory;
 mod rig;
+mod routing;

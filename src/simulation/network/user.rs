@@ -8,7 +8,7 @@ use super::tally::Place;
 use crate::model::application::StoreWork;
 use crate::model::history::FailureKind;
 use crate::model::time::{Span, Time};
-use crate::simulation::fabric::{Fabric, Origin, PodId, Process};
+use crate::simulation::fabric::{Fabric, MachineId, Origin, PodId, Process};
 
 /// A process in whose memory something is.
 type In = (PodId, u32);
@@ -25,6 +25,8 @@ pub(super) struct Slot {
     step: u32,
     /// The kept-alive connection.
     pub(super) connection: Option<In>,
+    /// The node through which it runs, behind a load balancer.
+    pub(super) via: Option<MachineId>,
     logins: Vec<In>,
     items: Vec<(In, u32)>,
 }
@@ -73,6 +75,7 @@ impl Network {
         let place = self.tally.plan(index, self.now);
         let (key, slot) = self.slots.reuse();
         (slot.journey, slot.place, slot.planned, slot.step, slot.connection) = (index, place, self.now, 0, None);
+        slot.via = None;
         slot.logins.clear();
         slot.items.clear();
         self.send(key, fabric);
@@ -84,6 +87,7 @@ impl Network {
         let trip = &self.load.routes[slot.journey];
         let stop = trip.steps[slot.step as usize];
         let connection = slot.connection.filter(|_| trip.kept_alive);
+        let via = slot.via;
         let frame = Frame::new(
             Caller::User(key),
             key,
@@ -93,10 +97,16 @@ impl Network {
         );
         self.hops += 1;
         let request = self.frames.insert(frame);
-        if let Some((pod, incarnation)) = connection
-            && self.resume(request, pod, incarnation, fabric)
-        {
-            return;
+        if let Some((pod, incarnation)) = connection {
+            if let Some(frame) = self.frames.get_mut(request) {
+                frame.via = via;
+            }
+            if via.is_some_and(|node| !fabric.powered(node)) {
+                return self.hang(request);
+            }
+            if self.resume(request, pod, incarnation, fabric) {
+                return;
+            }
         }
         self.connect(request, Span::ZERO, fabric);
     }

@@ -1,5 +1,6 @@
 //! Node objects and their leases.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Node {
     pub allocatable: Amount,
     /// How many pods it takes.
     pub pods: u32,
+    /// What else pods may request: storage in bytes, extended resources in units.
+    pub scalars: Arc<BTreeMap<Arc<str>, u64>>,
     /// The `Ready` condition.
     pub ready: Readiness,
     /// Since when.

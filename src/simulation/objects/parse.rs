@@ -19,6 +19,7 @@ mod other;
 mod pod;
 mod probe;
 mod service;
+mod spread;
 mod update;
 mod workload;
 
@@ -35,9 +36,9 @@ pub(super) use defaults::pull_policy;
 
 /// The typed object.
 fn read<T: DeserializeOwned>(resource: &Resource, object: &Value) -> Result<T, ApiError> {
-    let kind = object.get("kind").and_then(Value::as_str).unwrap_or(resource.kind);
+    let kind = object.get("kind").and_then(Value::as_str).unwrap_or(&resource.kind);
     let refused = |why: String| {
-        let version = resource.version;
+        let version = &resource.version;
         ApiError::BadRequest(format!(
             "{kind} in version \"{version}\" cannot be handled as a {}: {why}",
             resource.kind
@@ -129,7 +130,7 @@ fn blame<T: DeserializeOwned>(root: &mut Value, pointer: &str, path: &mut String
 /// `Deployment.apps`: a kind as error messages write it.
 fn full_kind(resource: &Resource) -> String {
     if resource.group.is_empty() {
-        resource.kind.to_owned()
+        resource.kind.to_string()
     } else {
         format!("{}.{}", resource.kind, resource.group)
     }

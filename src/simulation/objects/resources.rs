@@ -1,43 +1,43 @@
 //! The resources that the cluster serves.
 
-use crate::simulation::api::Resource;
+use crate::simulation::api::{Resource, Served};
 
 const fn resource(group: &'static str, version: &'static str, plural: &'static str, kind: &'static str) -> Resource {
-    Resource {
-        group,
-        version,
-        plural,
-        kind,
-        namespaced: true,
-        status: true,
-        modelled: true,
-    }
+    Resource::built_in(group, version, plural, kind)
 }
 
 const fn stored(group: &'static str, version: &'static str, plural: &'static str, kind: &'static str) -> Resource {
-    Resource {
-        modelled: false,
-        status: false,
-        ..resource(group, version, plural, kind)
-    }
+    let mut resource = plain(Resource::built_in(group, version, plural, kind));
+    resource.modelled = false;
+    resource
 }
 
-const fn global(resource: Resource) -> Resource {
-    Resource {
-        namespaced: false,
-        ..resource
-    }
+const fn global(mut resource: Resource) -> Resource {
+    resource.namespaced = false;
+    resource
 }
 
-const fn plain(resource: Resource) -> Resource {
-    Resource {
-        status: false,
-        ..resource
-    }
+const fn plain(mut resource: Resource) -> Resource {
+    resource.status = false;
+    resource
 }
+
+/// How many there are.
+const COUNT: usize = 33;
 
 /// All of them, in the order of the constants below.
-pub static RESOURCES: [Resource; 33] = [
+pub static RESOURCES: [Served; COUNT] = {
+    let mut all = [const { Served::BuiltIn(&BUILT_IN[0]) }; COUNT];
+    let mut index = 0;
+    while index < COUNT {
+        // Nothing is dropped where constants are made.
+        std::mem::forget(std::mem::replace(&mut all[index], Served::BuiltIn(&BUILT_IN[index])));
+        index += 1;
+    }
+    all
+};
+
+static BUILT_IN: [Resource; COUNT] = [
     global(resource("", "v1", "namespaces", "Namespace")),
     global(resource("", "v1", "nodes", "Node")),
     resource("", "v1", "pods", "Pod"),
@@ -84,33 +84,33 @@ pub static RESOURCES: [Resource; 33] = [
 ];
 
 /// Namespaces.
-pub static NAMESPACES: &Resource = &RESOURCES[0];
+pub static NAMESPACES: &Served = &RESOURCES[0];
 /// Nodes.
-pub static NODES: &Resource = &RESOURCES[1];
+pub static NODES: &Served = &RESOURCES[1];
 /// Pods.
-pub static PODS: &Resource = &RESOURCES[2];
+pub static PODS: &Served = &RESOURCES[2];
 /// Services.
-pub static SERVICES: &Resource = &RESOURCES[3];
+pub static SERVICES: &Served = &RESOURCES[3];
 /// Deployments.
-pub static DEPLOYMENTS: &Resource = &RESOURCES[4];
+pub static DEPLOYMENTS: &Served = &RESOURCES[4];
 /// ReplicaSets.
-pub static REPLICA_SETS: &Resource = &RESOURCES[5];
+pub static REPLICA_SETS: &Served = &RESOURCES[5];
 /// DaemonSets.
-pub static DAEMON_SETS: &Resource = &RESOURCES[6];
+pub static DAEMON_SETS: &Served = &RESOURCES[6];
 /// EndpointSlices.
-pub static ENDPOINT_SLICES: &Resource = &RESOURCES[7];
+pub static ENDPOINT_SLICES: &Served = &RESOURCES[7];
 /// Events.
-pub static EVENTS: &Resource = &RESOURCES[8];
+pub static EVENTS: &Served = &RESOURCES[8];
 /// Leases.
-pub static LEASES: &Resource = &RESOURCES[9];
+pub static LEASES: &Served = &RESOURCES[9];
 /// ConfigMaps: the first of the resources kept as written.
-pub static CONFIG_MAPS: &Resource = &RESOURCES[10];
+pub static CONFIG_MAPS: &Served = &RESOURCES[10];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 
 /// The resource of a kind, when it is served. `group` is empty for the core group.
 #[must_use]
-pub fn find(group: &str, version: &str, kind: &str) -> Option<&'static Resource> {
+pub fn find(group: &str, version: &str, kind: &str) -> Option<&'static Served> {
     RESOURCES
         .iter()
         .find(|resource| resource.group == group && resource.version == version && resource.kind == kind)
@@ -119,5 +119,6 @@ pub fn find(group: &str, version: &str, kind: &str) -> Option<&'static Resource>
 /// A resource's index in [`RESOURCES`].
 #[must_use]
 pub fn index(resource: &Resource) -> Option<usize> {
-    RESOURCES.iter().position(|other| other == resource)
+    let is_it = |other: &Served| other.plural == resource.plural && other.group == resource.group;
+    RESOURCES.iter().position(is_it).filter(|_| !resource.custom)
 }

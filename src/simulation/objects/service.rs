@@ -15,6 +15,8 @@ pub struct Service {
     pub spec: Arc<Value>,
     /// Pods with these labels are its endpoints; empty: none.
     pub selector: Arc<Labels>,
+    /// `status.loadBalancer.ingress`: the name of its load balancer.
+    pub ingress: Option<Arc<str>>,
     /// Its number in the fabric.
     pub id: ServiceId,
     /// The row of its EndpointSlice.

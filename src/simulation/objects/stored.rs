@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::model::time::Time;
+use crate::simulation::api::Served;
 
 /// An object of a kind that the simulation stores without acting on it (or whose text is all there is, as a ConfigMap's):
 /// everything but `apiVersion`, `kind` and `metadata`.
@@ -12,8 +13,8 @@ use crate::model::time::Time;
 pub struct Stored {
     /// The rest of the object.
     pub rest: Arc<Value>,
-    /// Its resource, as an index into the served resources.
-    pub resource: usize,
+    /// Its resource.
+    pub resource: Served,
 }
 
 /// An Event.

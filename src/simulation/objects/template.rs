@@ -11,9 +11,14 @@ use serde_json::Value;
 pub use self::container::{Container, Restart, Role};
 pub use self::probe::{Action, Care, Hook, Kind, Port, Probe, sleep_of};
 use super::quantity::Amount;
-use super::selector::{Requirement, Selector};
+use super::selector::{Requirement, Selector, Test};
 use crate::model::time::Span;
 use crate::simulation::api::Labels;
+
+mod placing;
+mod requests;
+
+pub use placing::{DEFAULT_SCHEDULER, HostPort, Placing, SpreadConstraint};
 
 /// What a pod is made from.
 #[derive(Clone, Debug)]
@@ -60,6 +65,8 @@ pub struct PodTemplate {
     pub restart: Restart,
     /// How long its pods may be active: `activeDeadlineSeconds`.
     pub deadline: Option<Span>,
+    /// What few pods ask of the scheduler.
+    pub placing: Option<Arc<Placing>>,
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
     /// FNV-32a; any stable hash of the content serves.)
     pub hash: u64,
@@ -70,8 +77,14 @@ pub struct PodTemplate {
 pub struct AffinityTerm {
     /// Which pods.
     pub selector: Selector,
-    /// In which namespaces; empty: the pod's own.
+    /// In which namespaces; empty: the pod's own, unless `namespace_selector` says which.
     pub namespaces: Vec<String>,
+    /// And in those with these labels.
+    pub namespace_selector: Option<Selector>,
+    /// Keys of the pod's own labels whose values those pods share.
+    pub match_label_keys: Vec<String>,
+    /// Keys of the pod's own labels whose values those pods do not have.
+    pub mismatch_label_keys: Vec<String>,
     /// The node label whose equal values make one place.
     pub topology: String,
 }
@@ -165,12 +178,13 @@ impl PodTemplate {
         written: Value,
     ) -> Result<Self, (String, String)> {
         let hash = text_hash(&labels, &annotations, &written);
+        let requests = requests::requests(spec)?;
         let mut template = Self {
             spec: Arc::new(written),
             labels: Arc::new(labels),
             annotations: Arc::new(annotations),
-            requests: Amount::default(),
-            scored: Amount::default(),
+            requests: requests.amount,
+            scored: requests.scored,
             node_selector: spec
                 .node_selector
                 .as_ref()
@@ -194,6 +208,7 @@ impl PodTemplate {
                 .active_deadline_seconds
                 .and_then(|seconds| u64::try_from(seconds).ok())
                 .map(Span::secs),
+            placing: Placing::new(spec, requests.scalars)?,
             hash,
         };
         if spec.containers.is_empty() {
@@ -296,8 +311,20 @@ impl AffinityTerm {
                 None => Selector(vec![Requirement::new("", "Exists", &[])?]),
             },
             namespaces: term.namespaces.clone().unwrap_or_default(),
+            namespace_selector: term.namespace_selector.as_ref().map(Selector::new).transpose()?,
+            match_label_keys: term.match_label_keys.clone().unwrap_or_default(),
+            mismatch_label_keys: term.mismatch_label_keys.clone().unwrap_or_default(),
             topology: term.topology_key.clone(),
         })
+    }
+
+    /// The selector for a pod with these labels (pkg/registry/core/pod/strategy.go `applyMatchLabelKeysAndMismatchLabelKeys`).
+    #[must_use]
+    pub fn selector_for(&self, own: &Labels) -> Selector {
+        let mut selector = self.selector.clone();
+        placing::add_shared(&mut selector, &self.match_label_keys, own, Test::In);
+        placing::add_shared(&mut selector, &self.mismatch_label_keys, own, Test::NotIn);
+        selector
     }
 }
 

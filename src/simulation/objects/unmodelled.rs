@@ -26,13 +26,13 @@ pub fn unmodelled(kind: &str, name: &str, object: &Value) -> Vec<String> {
     if let Value::Object(fields) = object {
         walk_fields("", fields, &known, &mut found);
     }
-    // An address of its own acts; to have none (the name resolves to the pods) is not modelled.
+    // Zone hints in proportion to CPU (pkg/controller's endpointslice topologycache); `trafficDistribution` is modelled.
     if kind == "Service"
         && object
-            .pointer("/spec/clusterIP")
-            .is_some_and(|address| address == "None")
+            .pointer("/metadata/annotations/service.kubernetes.io~1topology-mode")
+            .is_some_and(|mode| mode == "Auto" || mode == "auto")
     {
-        found.push("spec.clusterIP".to_owned());
+        found.push("metadata.annotations.service.kubernetes.io/topology-mode".to_owned());
     }
     found.sort_unstable();
     found.dedup();

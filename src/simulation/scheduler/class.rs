@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::count::Counts;
-use super::topology::{Key, NODE, Topologies, ZONE};
+use super::topology::{HOSTNAME_LABEL, Key, NODE, Topologies, ZONE};
 use super::{Booked, Scheduler};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::PodId;
 use crate::simulation::objects::selector::Selector;
-use crate::simulation::objects::template::{AffinityTerm, PodTemplate};
+use crate::simulation::objects::template::{AffinityTerm, PodTemplate, SpreadConstraint};
 
 /// A class, by order of appearance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,10 @@ pub(super) struct Class {
     pub(super) avoids: Vec<TermId>,
     /// Its preferred terms; a negative weight is anti-affinity.
     pub(super) prefers: Vec<(i32, TermId)>,
+    /// Its hard spread constraints.
+    pub(super) hard: Vec<Spread>,
+    /// Its soft ones.
+    pub(super) soft: Vec<Spread>,
     /// How strongly its pods attract others: preferred terms, and required ones by a fixed weight.
     attracts: Vec<(i32, TermId)>,
     /// All terms, its own or others', that match it.
@@ -53,8 +57,30 @@ type Index = BTreeMap<Arc<str>, BTreeMap<Arc<Labels>, Vec<ClassId>>>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Matcher {
     namespaces: Vec<String>,
+    /// Namespaces with these labels, too.
+    by_label: Option<Selector>,
     selector: Selector,
 }
+
+/// A spread constraint, compiled for its class.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spread {
+    /// The places.
+    pub(super) key: Key,
+    /// The pods that count, per place and per node; `None`: no pod does.
+    pub(super) counted: Option<(TermId, TermId)>,
+    /// 1 when the pod itself counts.
+    pub(super) itself: i64,
+    pub(super) max_skew: u32,
+    pub(super) min_domains: u32,
+    pub(super) honors_affinity: bool,
+    pub(super) honors_taints: bool,
+    /// Whether the places are the nodes, by their hostname label.
+    pub(super) by_host: bool,
+}
+
+/// The labels of namespaces.
+type Namespaces = BTreeMap<Arc<str>, Arc<Labels>>;
 
 /// Pods that match, per domain of one topology key.
 #[derive(Clone, Debug)]
@@ -78,29 +104,48 @@ pub(super) struct Classes {
     all: Vec<Class>,
     terms: Vec<Term>,
     index: Arc<Index>,
+    namespaces: Arc<Namespaces>,
 }
 
 impl Matcher {
-    fn new(term: &AffinityTerm, own: &str) -> Self {
-        let namespaces = if term.namespaces.is_empty() {
-            vec![own.to_owned()]
+    /// `own`: the labels of the pod whose term it is (k8s.io/kube-scheduler framework types `newAffinityTerm`).
+    fn new(term: &AffinityTerm, namespace: &str, own: &Labels) -> Self {
+        let namespaces = if term.namespaces.is_empty() && term.namespace_selector.is_none() {
+            vec![namespace.to_owned()]
         } else {
             term.namespaces.clone()
         };
         Self {
             namespaces,
-            selector: term.selector.clone(),
+            by_label: term.namespace_selector.clone(),
+            selector: term.selector_for(own),
         }
     }
 
-    fn matches(&self, namespace: &str, labels: &Labels) -> bool {
-        self.namespaces.iter().any(|name| name == namespace) && self.selector.matches(labels)
+    /// Pods of a namespace.
+    fn inside(namespace: &str, selector: Selector) -> Self {
+        Self {
+            namespaces: vec![namespace.to_owned()],
+            by_label: None,
+            selector,
+        }
+    }
+
+    fn matches(&self, namespace: &str, labels: &Labels, namespaces: &Namespaces) -> bool {
+        let by_label = |selector: &Selector| match namespaces.get(namespace) {
+            Some(labels) => selector.matches(labels),
+            None => selector.matches(&Labels::new()),
+        };
+        (self.namespaces.iter().any(|name| name == namespace) || self.by_label.as_ref().is_some_and(by_label))
+            && self.selector.matches(labels)
     }
 }
 
 impl Term {
-    fn matches(&self, namespace: &str, labels: &Labels) -> bool {
-        self.matchers.iter().all(|matcher| matcher.matches(namespace, labels))
+    fn matches(&self, namespace: &str, labels: &Labels, namespaces: &Namespaces) -> bool {
+        self.matchers
+            .iter()
+            .all(|matcher| matcher.matches(namespace, labels, namespaces))
     }
 }
 
@@ -145,6 +190,7 @@ impl Classes {
                     || known.affinity == template.affinity
                         && known.anti_affinity == template.anti_affinity
                         && known.preferred_affinity == template.preferred_affinity
+                        && known.spread() == template.spread()
             })
     }
 
@@ -180,49 +226,59 @@ impl Scheduler {
         if let Some(class) = self.classes.find(namespace, template) {
             return class;
         }
+        let own = &template.labels;
         let all: Vec<Matcher> = template
             .affinity
             .iter()
-            .map(|term| Matcher::new(term, namespace))
+            .map(|term| Matcher::new(term, namespace, own))
             .collect();
+        let itself = |matcher: &Matcher| matcher.matches(namespace, own, &self.classes.namespaces);
         let mut class = Class {
             namespace: Arc::clone(namespace),
             template: Arc::clone(template),
             spread: None,
             seeks: Vec::new(),
-            seeks_itself: all.iter().all(|matcher| matcher.matches(namespace, &template.labels)),
+            seeks_itself: all.iter().all(itself),
             avoids: Vec::new(),
             prefers: Vec::new(),
+            hard: Vec::new(),
+            soft: Vec::new(),
             attracts: Vec::new(),
             matched: Vec::new(),
             pods: 0,
         };
-        if !template.labels.is_empty() {
+        if template.spread().is_empty() && !template.labels.is_empty() {
             // The selector of a pod's ReplicaSet holds its pod-template-hash, and its Services select a subset of its
             // labels (pkg/scheduler/framework/plugins/helper/spread.go `DefaultSelector`): its labels, all of them.
-            let matcher = Matcher {
-                namespaces: vec![namespace.to_string()],
-                selector: Selector::labels(&template.labels),
-            };
+            let matcher = Matcher::inside(namespace, Selector::labels(&template.labels));
             let per_node = self.intern(std::slice::from_ref(&matcher), NODE, true);
             class.spread = Some((per_node, self.intern(&[matcher], ZONE, true)));
+        }
+        for constraint in template.spread() {
+            let spread = self.spread_of(constraint, namespace, own);
+            if constraint.hard {
+                &mut class.hard
+            } else {
+                &mut class.soft
+            }
+            .push(spread);
         }
         for term in &template.affinity {
             let key = self.key(&term.topology);
             class.seeks.push(self.intern(&all, key, false));
-            let single = self.intern(&[Matcher::new(term, namespace)], key, false);
+            let single = self.intern(&[Matcher::new(term, namespace, own)], key, false);
             class.attracts.push((REQUIRED_WEIGHT, single));
             self.term_mut(single).attracts.get_or_insert_default();
         }
         for term in &template.anti_affinity {
             let key = self.key(&term.topology);
-            let id = self.intern(&[Matcher::new(term, namespace)], key, false);
+            let id = self.intern(&[Matcher::new(term, namespace, own)], key, false);
             class.avoids.push(id);
             self.term_mut(id).repels.get_or_insert_default();
         }
         for (weight, term) in &template.preferred_affinity {
             let key = self.key(&term.topology);
-            let id = self.intern(&[Matcher::new(term, namespace)], key, false);
+            let id = self.intern(&[Matcher::new(term, namespace, own)], key, false);
             let weight = i32::try_from(*weight).unwrap_or(0);
             class.prefers.push((weight, id));
             class.attracts.push((weight, id));
@@ -230,7 +286,7 @@ impl Scheduler {
         }
         let id = ClassId(self.classes.all.len() as u32);
         for (index, term) in self.classes.terms.iter().enumerate() {
-            if term.matches(namespace, &template.labels) {
+            if term.matches(namespace, &template.labels, &self.classes.namespaces) {
                 class.matched.push(TermId(index as u32));
             }
         }
@@ -240,6 +296,72 @@ impl Scheduler {
             .or_default();
         by_labels.entry(Arc::clone(&template.labels)).or_default().push(id);
         id
+    }
+
+    /// A spread constraint for pods of these labels (podtopologyspread/common.go `filterTopologySpreadConstraints`).
+    fn spread_of(&mut self, constraint: &SpreadConstraint, namespace: &str, own: &Labels) -> Spread {
+        let key = self.key(&constraint.topology);
+        let selector = constraint.selector_for(own);
+        let itself = i64::from(selector.as_ref().is_some_and(|selector| selector.matches(own)));
+        // An empty selector counts nobody, though the pod itself matches it (`countPodsMatchSelector`).
+        let counted = selector.filter(|selector| !selector.is_empty()).map(|selector| {
+            let matcher = Matcher::inside(namespace, selector);
+            let per_place = self.intern(std::slice::from_ref(&matcher), key, true);
+            (per_place, self.intern(&[matcher], NODE, true))
+        });
+        Spread {
+            key,
+            counted,
+            itself,
+            max_skew: constraint.max_skew,
+            min_domains: constraint.min_domains,
+            honors_affinity: constraint.honors_affinity,
+            honors_taints: constraint.honors_taints,
+            by_host: constraint.topology == HOSTNAME_LABEL,
+        }
+    }
+
+    /// Tells the labels of a namespace, by which affinity may select it. Terms that do are matched and counted anew.
+    pub fn set_namespace(&mut self, name: &Arc<str>, labels: &Arc<Labels>) {
+        if self.classes.namespaces.get(name).is_some_and(|known| known == labels) {
+            return;
+        }
+        Arc::make_mut(&mut self.classes.namespaces).insert(Arc::clone(name), Arc::clone(labels));
+        for index in 0..self.classes.terms.len() {
+            let by_label = |matcher: &Matcher| matcher.by_label.is_some();
+            if self.classes.terms[index].matchers.iter().any(by_label) {
+                self.match_anew(TermId(index as u32), name);
+            }
+        }
+    }
+
+    /// Matches the classes of a namespace to a term again, and counts the pods that it now matches.
+    fn match_anew(&mut self, id: TermId, namespace: &str) {
+        let Classes {
+            all, terms, namespaces, ..
+        } = &mut self.classes;
+        let term = &mut terms[id.0 as usize];
+        for class in all.iter_mut().filter(|class| *class.namespace == *namespace) {
+            let matches = term.matches(namespace, &class.template.labels, namespaces);
+            let known = class.matched.iter().position(|&other| other == id);
+            match known {
+                None if matches => class.matched.push(id),
+                Some(at) if !matches => drop(class.matched.remove(at)),
+                _ => {}
+            }
+        }
+        for class in all.iter_mut().filter(|class| class.seeks.contains(&id)) {
+            class.seeks_itself = term.matches(&class.namespace, &class.template.labels, namespaces);
+        }
+        term.present = Counts::default();
+        for booked in self.pods.values() {
+            if all[booked.class.0 as usize].matched.contains(&id)
+                && (booked.leaving.is_none() || !term.live_only)
+                && let Some(slot) = self.nodes.slot(booked.machine)
+            {
+                term.present.add(self.topologies.domain(term.key, slot), 1);
+            }
+        }
     }
 
     fn key(&mut self, label: &str) -> Key {
@@ -268,7 +390,7 @@ impl Scheduler {
         let mut by_class = Vec::with_capacity(self.classes.all.len());
         let mut populated = false;
         for class in &mut self.classes.all {
-            let same = term.matches(&class.namespace, &class.template.labels);
+            let same = term.matches(&class.namespace, &class.template.labels, &self.classes.namespaces);
             by_class.push(same);
             if same {
                 class.matched.push(id);

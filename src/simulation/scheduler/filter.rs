@@ -1,11 +1,12 @@
 //! Whether a pod fits a node, in the order of the default plugins
 //! (`pkg/scheduler/apis/config/v1/default_plugins.go`); the first that objects speaks.
 
-use super::Scheduler;
 use super::node::Room;
 use super::query::Query;
 use super::reason::{Reason, Verdict};
+use super::skew::Skew;
 use super::topology::NOWHERE;
+use super::{Scheduler, selection};
 
 /// Domains in which anti-affinity leaves no place.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,13 @@ pub(super) struct Ban<'a> {
     /// By domain: closed when positive.
     counts: &'a [i32],
     reason: Reason,
+}
+
+/// What is looked up once for many nodes.
+#[derive(Debug, Default)]
+pub(super) struct Bans<'a> {
+    affinity: Vec<Ban<'a>>,
+    skews: Vec<Skew<'a>>,
 }
 
 impl Scheduler {
@@ -42,8 +50,8 @@ impl Scheduler {
         self.filter_with(query, slot, &self.bans(query))
     }
 
-    /// Where anti-affinity keeps the pod away as things are: looked up once for many nodes.
-    pub(super) fn bans(&self, query: &Query<'_>) -> Vec<Ban<'_>> {
+    /// Where anti-affinity and spread constraints keep the pod away as things are.
+    pub(super) fn bans(&self, query: &Query<'_>) -> Bans<'_> {
         let class = self.classes.class(query.class);
         let own = class.avoids.iter().map(|&term| {
             let term = self.classes.term(term);
@@ -53,7 +61,8 @@ impl Scheduler {
             let term = self.classes.term(term);
             (term.key, term.repels.as_ref(), Reason::ExistingAntiAffinity)
         });
-        own.chain(others)
+        let affinity = own
+            .chain(others)
             .filter_map(|(key, counts, reason)| {
                 let counts = counts.filter(|counts| counts.total() > 0)?.all();
                 Some(Ban {
@@ -62,11 +71,15 @@ impl Scheduler {
                     reason,
                 })
             })
-            .collect()
+            .collect();
+        Bans {
+            affinity,
+            skews: self.skews(query),
+        }
     }
 
     /// What the filters say, these bans looked up before.
-    pub(super) fn filter_with(&self, query: &Query<'_>, slot: u32, bans: &[Ban<'_>]) -> Verdict {
+    pub(super) fn filter_with(&self, query: &Query<'_>, slot: u32, bans: &Bans<'_>) -> Verdict {
         let room = self.nodes.room(slot);
         if room.unschedulable && !query.on_cordoned {
             return Verdict::unresolvable(Reason::Unschedulable);
@@ -82,11 +95,60 @@ impl Scheduler {
         if !self.selects(query, slot) {
             return Verdict::unresolvable(Reason::NodeAffinity);
         }
-        let verdict = fit(query, room);
+        if !query.template.host_ports().is_empty() && self.nodes.taken(slot).conflicts(query.template.host_ports()) {
+            return Verdict::resolvable(Reason::Ports);
+        }
+        let mut verdict = fit(query, room);
+        if !query.template.scalars().is_empty() {
+            verdict = verdict.and(self.fit_scalars(query, slot));
+        }
         if !verdict.fits() {
             return verdict;
         }
-        self.affinity(query, slot, bans)
+        if !query.needs.volumes.is_empty() && !self.takes_volumes(query, slot) {
+            return Verdict::unresolvable(Reason::Volume);
+        }
+        for skew in &bans.skews {
+            let verdict = skew.judge(slot);
+            if !verdict.fits() {
+                return verdict;
+            }
+        }
+        self.affinity(query, slot, &bans.affinity)
+    }
+
+    /// Storage and extended resources (plugins/noderesources/fit.go `fitsRequest`).
+    fn fit_scalars(&self, query: &Query<'_>, slot: u32) -> Verdict {
+        let mut verdict = Verdict::FITS;
+        let Some(info) = self.nodes.info(slot) else {
+            return verdict;
+        };
+        for (index, (name, wanted)) in query.template.scalars().iter().enumerate() {
+            let all = info.scalars.get(name).copied().unwrap_or(0);
+            if *wanted <= all.saturating_sub(self.nodes.taken(slot).scalar(name)) {
+                continue;
+            }
+            verdict = verdict.and(if &**name == "ephemeral-storage" {
+                Verdict::resolvable(Reason::EphemeralStorage)
+            } else {
+                Verdict::scalar(index)
+            });
+            if *wanted > all {
+                verdict = verdict.and(Verdict::HOPELESS);
+            }
+        }
+        verdict
+    }
+
+    /// Whether every bound volume can be on a node (plugins/volumebinding/binder.go `FindPodVolumes`).
+    fn takes_volumes(&self, query: &Query<'_>, slot: u32) -> bool {
+        self.nodes.info(slot).is_some_and(|info| {
+            query.needs.volumes.iter().all(|terms| {
+                terms
+                    .iter()
+                    .any(|term| selection::term_matches(term, &info.name, &info.labels))
+            })
+        })
     }
 
     /// plugins/interpodaffinity/filtering.go `Filter`.

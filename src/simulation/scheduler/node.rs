@@ -8,7 +8,7 @@ use super::topology::{HOSTNAME_LABEL, ZONE_LABEL};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::{MachineId, PodId};
 use crate::simulation::objects::quantity::Amount;
-use crate::simulation::objects::template::Taint;
+use crate::simulation::objects::template::{HostPort, Placing, Taint};
 
 /// What a search reads of every node: one cache line.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +31,35 @@ pub(super) struct Room {
     pub(super) hostname: bool,
 }
 
+/// What few pods take of a node.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Taken {
+    ports: Vec<HostPort>,
+    scalars: BTreeMap<Arc<str>, u64>,
+}
+
+impl Taken {
+    /// Whether one of these ports is not to be had.
+    pub(super) fn conflicts(&self, wanted: &[HostPort]) -> bool {
+        wanted
+            .iter()
+            .any(|wanted| self.ports.iter().any(|taken| taken.conflicts(wanted)))
+    }
+
+    /// What pods request of a resource.
+    pub(super) fn scalar(&self, name: &str) -> u64 {
+        self.scalars.get(name).copied().unwrap_or(0)
+    }
+}
+
 /// The nodes, each in a slot that is reused when it is gone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Nodes {
     rooms: Vec<Room>,
     infos: Vec<Option<NodeInfo>>,
     pods: Vec<Vec<PodId>>,
+    /// By slot: ports that pods take, and what pods request of further resources.
+    taken: Vec<Taken>,
     free: Vec<u32>,
     by_machine: BTreeMap<MachineId, u32>,
     by_name: BTreeMap<Arc<str>, u32>,
@@ -102,6 +125,7 @@ impl Nodes {
             self.rooms.push(Room::default());
             self.infos.push(None);
             self.pods.push(Vec::new());
+            self.taken.push(Taken::default());
             self.rooms.len() as u32 - 1
         });
         self.by_machine.insert(info.machine, slot);
@@ -151,6 +175,31 @@ impl Nodes {
         self.zones.retain(|(_, nodes)| !nodes.is_empty());
         self.free.push(slot);
         self.stale = true;
+    }
+
+    /// What pods take of a node besides CPU and memory.
+    pub(super) fn taken(&self, slot: u32) -> &Taken {
+        &self.taken[slot as usize]
+    }
+
+    /// Takes a pod's ports and further requests, or gives them back.
+    pub(super) fn take(&mut self, slot: u32, placing: &Placing, sign: i32) {
+        let taken = &mut self.taken[slot as usize];
+        for port in &placing.ports {
+            if sign > 0 {
+                taken.ports.push(port.clone());
+            } else if let Some(index) = taken.ports.iter().position(|other| other == port) {
+                taken.ports.swap_remove(index);
+            }
+        }
+        for (name, amount) in &placing.scalars {
+            let sum = taken.scalars.entry(Arc::clone(name)).or_default();
+            *sum = if sign > 0 {
+                *sum + amount
+            } else {
+                sum.saturating_sub(*amount)
+            };
+        }
     }
 
     pub(super) fn seat(&mut self, slot: u32, pod: PodId) {

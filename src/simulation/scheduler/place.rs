@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::query::Query;
 use super::reason::{Reason, Tally, Unschedulable, Verdict};
-use super::{Preemption, Scheduler, selection};
+use super::{Needs, Preemption, Scheduler, needs, selection};
 use crate::model::random::Stream;
 use crate::simulation::fabric::{MachineId, PodId};
 use crate::simulation::objects::template::PodTemplate;
@@ -37,7 +37,25 @@ impl Scheduler {
         template: &Arc<PodTemplate>,
         rng: &mut Stream,
     ) -> Result<MachineId, Unschedulable> {
-        let query = self.query(Some(pod), namespace, template);
+        self.place_with(pod, namespace, template, &needs::NONE, rng)
+    }
+
+    /// The same for a pod that needs more than its template says.
+    ///
+    /// # Errors
+    /// As [`Self::place`].
+    pub fn place_with(
+        &mut self,
+        pod: PodId,
+        namespace: &Arc<str>,
+        template: &Arc<PodTemplate>,
+        needs: &Needs,
+        rng: &mut Stream,
+    ) -> Result<MachineId, Unschedulable> {
+        let query = Query {
+            needs,
+            ..self.query(Some(pod), namespace, template)
+        };
         let order = self.nodes.order();
         if order.is_empty() {
             return Err(Unschedulable {
@@ -45,6 +63,10 @@ impl Scheduler {
                 reasons: Vec::new(),
                 preemption: None,
             });
+        }
+        if let Some(why) = &needs.refused {
+            let message = format!("0/{} nodes are available: {why}.", order.len());
+            return Err(self.refuse(pod, &query, message, Vec::new(), &[], rng));
         }
         // `evaluateNominatedNode`
         if let Some(machine) = self.nominated.get(&pod).map(|booked| booked.machine)
@@ -63,7 +85,7 @@ impl Scheduler {
         let (feasible, verdicts) = self.search(&query, candidates, order.len());
         match feasible.as_slice() {
             [] => {
-                let mut tally = Tally::default();
+                let mut tally = Tally::new(template.scalars());
                 for &(_, verdict) in &verdicts {
                     tally.add(verdict);
                 }
@@ -101,7 +123,7 @@ impl Scheduler {
                 preemption: None,
             });
         }
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(template.scalars());
         let mut verdicts = Vec::new();
         if let Some(slot) = self.nodes.slot(machine) {
             let verdict = self.judge(&query, slot);
@@ -167,7 +189,12 @@ impl Scheduler {
             Ok(preemption) => Some(preemption),
             Err(why) => {
                 // plugins/defaultpreemption/default_preemption.go `PostFilter`
-                message.push_str(" preemption: ");
+                message.push_str(if self.dynamic_resources {
+                    // plugins/dynamicresources/dynamicresources.go `PostFilter`, which comes first.
+                    " no new claims to deallocate, preemption: "
+                } else {
+                    " preemption: "
+                });
                 message.push_str(&why);
                 None
             }

@@ -2,6 +2,8 @@
 //! (pkg/scheduler/framework/preemption/preemption.go, `plugins/defaultpreemption/default_preemption.go`).
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::query::Query;
 use super::reason::{Reason, Tally, Verdict};
@@ -9,6 +11,7 @@ use super::{Booked, Leaving, Scheduler};
 use crate::model::random::Stream;
 use crate::model::time::Time;
 use crate::simulation::fabric::{MachineId, PodId};
+use crate::simulation::objects::selector::Selector;
 
 /// Source: pkg/scheduler/apis/config/v1/defaults.go `SetDefaults_DefaultPreemptionArgs`, `MinCandidateNodesPercentage`.
 const LEAST_PERCENT: usize = 10;
@@ -24,9 +27,26 @@ pub struct Preemption {
     pub victims: Vec<PodId>,
 }
 
+/// A PodDisruptionBudget as preemption sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Its namespace.
+    pub namespace: Arc<str>,
+    /// Which pods it protects; an empty selector protects none here.
+    pub selector: Selector,
+    /// `status.disruptionsAllowed`.
+    pub allowed: i32,
+    /// Pods that it has allowed to go already: `status.disruptedPods`.
+    pub disrupted: BTreeSet<PodId>,
+}
+
+type Victims = Vec<(PodId, Booked)>;
+
 struct Candidate {
     machine: MachineId,
-    victims: Vec<(PodId, Booked)>,
+    victims: Victims,
+    /// How many of them a budget does not allow.
+    violations: usize,
 }
 
 impl Scheduler {
@@ -49,7 +69,7 @@ impl Scheduler {
             .filter(|(_, verdict)| verdict.is_resolvable())
             .map(|&(slot, _)| slot)
             .collect();
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(query.template.scalars());
         let mut candidates = Vec::new();
         let mut seen = potential.len();
         if self.priorities.range(..query.priority).next().is_none() {
@@ -112,7 +132,7 @@ impl Scheduler {
         let Some(machine) = self.nodes.info(slot).map(|info| info.machine) else {
             return Ok(None);
         };
-        let mut lower: Vec<(PodId, Booked)> = self
+        let mut lower: Victims = self
             .nodes
             .pods(slot)
             .iter()
@@ -133,24 +153,62 @@ impl Scheduler {
             return Err(verdict);
         }
         // Higher priority, then longer running, first (pkg/scheduler/util/utils.go `MoreImportantPod`).
-        lower.sort_by_key(|(pod, booked)| (Reverse(booked.template.priority), booked.started, *pod));
+        lower.sort_by_key(importance);
+        // Those that a budget does not allow are spared first.
         let mut victims = Vec::new();
-        for (pod, booked) in lower {
-            self.count(slot, &booked, 1);
-            if !self.judge(query, slot).fits() {
-                self.count(slot, &booked, -1);
-                victims.push((pod, booked));
+        let mut violations = 0;
+        let (violating, others) = self.protected(lower);
+        for (protected, pods) in [(true, violating), (false, others)] {
+            for (pod, booked) in pods {
+                self.count(slot, &booked, 1);
+                if !self.judge(query, slot).fits() {
+                    self.count(slot, &booked, -1);
+                    victims.push((pod, booked));
+                    violations += usize::from(protected);
+                }
             }
         }
+        victims.sort_by_key(importance);
         for (_, booked) in &victims {
             self.count(slot, booked, 1);
         }
         // Without victims the pod would fit as it is: an error there, no candidate here.
-        Ok((!victims.is_empty()).then_some(Candidate { machine, victims }))
+        Ok((!victims.is_empty()).then_some(Candidate {
+            machine,
+            victims,
+            violations,
+        }))
+    }
+
+    /// The pods whose deletion some budget does not allow, and the others
+    /// (`default_preemption.go` `filterPodsWithPDBViolation`).
+    fn protected(&self, pods: Victims) -> (Victims, Victims) {
+        let mut allowed: Vec<i32> = self.budgets.iter().map(|budget| budget.allowed).collect();
+        pods.into_iter().partition(|(pod, booked)| {
+            let namespace = &self.classes.class(booked.class).namespace;
+            let labels = &booked.template.labels;
+            let mut violated = false;
+            for (budget, allowed) in self.budgets.iter().zip(&mut allowed) {
+                let counts = budget.namespace == *namespace
+                    && !labels.is_empty()
+                    && !budget.selector.is_empty()
+                    && budget.selector.matches(labels)
+                    && !budget.disrupted.contains(pod);
+                if counts {
+                    *allowed -= 1;
+                    violated |= *allowed < 0;
+                }
+            }
+            violated
+        })
     }
 }
 
-/// The first of the best (preemption.go `pickOneNodeForPreemption`; budgets are not known here).
+fn importance((pod, booked): &(PodId, Booked)) -> (Reverse<i32>, Time, PodId) {
+    (Reverse(booked.template.priority), booked.started, *pod)
+}
+
+/// The first of the best (preemption.go `pickOneNodeForPreemption`).
 fn best(candidates: Vec<Candidate>) -> Option<Candidate> {
     let rank = |candidate: &Candidate| {
         let highest = candidate
@@ -168,7 +226,13 @@ fn best(candidates: Vec<Candidate>) -> Option<Candidate> {
             .iter()
             .filter(|(_, booked)| booked.template.priority == highest);
         let earliest = earliest.map(|(_, booked)| booked.started).min().unwrap_or(Time::ZERO);
-        (highest, sum, candidate.victims.len(), Reverse(earliest))
+        (
+            candidate.violations,
+            highest,
+            sum,
+            candidate.victims.len(),
+            Reverse(earliest),
+        )
     };
     candidates.into_iter().min_by_key(rank)
 }

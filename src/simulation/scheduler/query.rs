@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::class::{ClassId, TermId};
 use super::selection::{self, NAME_FIELD};
-use super::{Booked, Scheduler};
+use super::{Booked, Needs, Scheduler, needs};
 use crate::simulation::fabric::PodId;
 use crate::simulation::objects::pod::UNSCHEDULABLE;
 use crate::simulation::objects::quantity::Amount;
@@ -25,6 +25,7 @@ pub(super) enum Selected {
 #[derive(Debug)]
 pub(super) struct Query<'a> {
     pub(super) template: &'a PodTemplate,
+    pub(super) needs: &'a Needs,
     pub(super) class: ClassId,
     pub(super) requests: Amount,
     pub(super) priority: i32,
@@ -88,6 +89,7 @@ impl Scheduler {
             .collect();
         Query {
             template,
+            needs: &needs::NONE,
             class,
             requests: template.requests,
             priority: template.priority,

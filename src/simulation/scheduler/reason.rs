@@ -1,6 +1,7 @@
 //! Why a pod fits no node, in Kubernetes' words.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::Preemption;
 
@@ -22,6 +23,18 @@ pub enum Reason {
     Cpu,
     /// Memory. Source: the same.
     Memory,
+    /// Node storage. Source: the same.
+    EphemeralStorage,
+    /// An extended resource; the message names it. Source: the same.
+    Scalar,
+    /// A port on the node. Source: `plugins/nodeports/node_ports.go` `ErrReason`.
+    Ports,
+    /// The node affinity of a bound volume. Source: plugins/volumebinding/binder.go `ErrReasonNodeConflict`.
+    Volume,
+    /// A hard spread constraint. Source: plugins/podtopologyspread/plugin.go `ErrReasonConstraintsNotMatch`.
+    Spread,
+    /// No label for a hard spread constraint. Source: the same, `ErrReasonNodeLabelNotMatch`.
+    SpreadLabel,
     /// Required pod affinity. Source: plugins/interpodaffinity/filtering.go `ErrReasonAffinityRulesNotMatch`.
     Affinity,
     /// Its own required pod anti-affinity. Source: the same, `ErrReasonAntiAffinityRulesNotMatch`.
@@ -39,7 +52,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 20] = [
         Self::Unschedulable,
         Self::NodeName,
         Self::Taint,
@@ -47,6 +60,12 @@ impl Reason {
         Self::TooManyPods,
         Self::Cpu,
         Self::Memory,
+        Self::EphemeralStorage,
+        Self::Scalar,
+        Self::Ports,
+        Self::Volume,
+        Self::Spread,
+        Self::SpreadLabel,
         Self::Affinity,
         Self::AntiAffinity,
         Self::ExistingAntiAffinity,
@@ -67,6 +86,12 @@ impl Reason {
             Self::TooManyPods => "Too many pods",
             Self::Cpu => "Insufficient cpu",
             Self::Memory => "Insufficient memory",
+            Self::EphemeralStorage => "Insufficient ephemeral-storage",
+            Self::Scalar => "Insufficient extended resources",
+            Self::Ports => "node(s) didn't have free ports for the requested pod ports",
+            Self::Volume => "node(s) didn't match PersistentVolume's node affinity",
+            Self::Spread => "node(s) didn't match pod topology spread constraints",
+            Self::SpreadLabel => "node(s) didn't match pod topology spread constraints (missing required label)",
             Self::Affinity => "node(s) didn't match pod affinity rules",
             Self::AntiAffinity => "node(s) didn't match pod anti-affinity rules",
             Self::ExistingAntiAffinity => "node(s) didn't satisfy existing pods anti-affinity rules",
@@ -90,23 +115,37 @@ pub struct Unschedulable {
     pub preemption: Option<Preemption>,
 }
 
-/// What the filters say of one node: nothing, or reasons and whether removing pods could help.
+/// What the filters say of one node: nothing, or reasons and whether removing pods could help. Extended resources have
+/// a bit each, in the order of the pod's requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Verdict(u16);
+pub(super) struct Verdict(u64);
+
+/// Bits below this one are reasons.
+const FIRST_SCALAR: usize = 32;
+/// How many extended resources have a bit; any further ones share the last.
+const SCALARS: usize = 31;
 
 impl Verdict {
     /// It fits.
     pub(super) const FITS: Self = Self(0);
-    const UNRESOLVABLE: u16 = 1 << 15;
+    const UNRESOLVABLE: u64 = 1 << 63;
+
+    /// Removing pods cannot help, whatever the reasons.
+    pub(super) const HOPELESS: Self = Self(Self::UNRESOLVABLE);
 
     /// One that removing pods may change: `Unschedulable`.
     pub(super) const fn resolvable(reason: Reason) -> Self {
-        Self(1 << reason as u16)
+        Self(1 << reason as u64)
     }
 
     /// One that it cannot: `UnschedulableAndUnresolvable`.
     pub(super) const fn unresolvable(reason: Reason) -> Self {
-        Self(1 << reason as u16 | Self::UNRESOLVABLE)
+        Self(1 << reason as u64 | Self::UNRESOLVABLE)
+    }
+
+    /// Too little of the pod's extended resource of this number.
+    pub(super) fn scalar(index: usize) -> Self {
+        Self(1 << Reason::Scalar as u64 | 1 << (FIRST_SCALAR + index.min(SCALARS - 1)))
     }
 
     pub(super) const fn and(self, other: Self) -> Self {
@@ -124,26 +163,43 @@ impl Verdict {
 }
 
 /// How many nodes have each reason.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally([u32; Reason::ALL.len()]);
+#[derive(Clone, Debug)]
+pub(super) struct Tally<'a> {
+    reasons: [u32; Reason::ALL.len()],
+    /// The pod's extended resources, and how many nodes have too little of each.
+    scalars: &'a [(Arc<str>, u64)],
+    short: Vec<u32>,
+}
 
-impl Tally {
+impl<'a> Tally<'a> {
+    /// For a pod with these extended resources.
+    pub(super) fn new(scalars: &'a [(Arc<str>, u64)]) -> Self {
+        Self {
+            reasons: [0; Reason::ALL.len()],
+            scalars,
+            short: vec![0; scalars.len()],
+        }
+    }
+
     pub(super) fn add(&mut self, verdict: Verdict) {
         for reason in Reason::ALL {
-            if verdict.0 & (1 << reason as u16) != 0 {
-                self.0[reason as usize] += 1;
+            if verdict.0 & (1 << reason as u64) != 0 {
+                self.reasons[reason as usize] += 1;
             }
+        }
+        for (index, short) in self.short.iter_mut().enumerate().take(SCALARS) {
+            *short += u32::from(verdict.0 & (1 << (FIRST_SCALAR + index)) != 0);
         }
     }
 
     pub(super) fn add_many(&mut self, reason: Reason, nodes: u32) {
-        self.0[reason as usize] += nodes;
+        self.reasons[reason as usize] += nodes;
     }
 
     pub(super) fn reasons(&self) -> Vec<(Reason, u32)> {
         Reason::ALL
             .into_iter()
-            .zip(self.0)
+            .zip(self.reasons)
             .filter(|&(_, nodes)| nodes > 0)
             .collect()
     }
@@ -151,10 +207,16 @@ impl Tally {
     /// `0/3 nodes are available: 1 Too many pods, 2 ...`, the reasons sorted as text
     /// (types.go `FitError.Error`).
     pub(super) fn message(&self, nodes: usize) -> String {
+        let named = self.scalars.iter().zip(&self.short);
+        let named = named
+            .filter(|(_, count)| **count > 0)
+            .map(|((name, _), count)| format!("{count} Insufficient {name}"));
         let mut reasons: Vec<String> = self
             .reasons()
             .into_iter()
+            .filter(|(reason, _)| *reason != Reason::Scalar)
             .map(|(reason, count)| format!("{count} {}", reason.text()))
+            .chain(named)
             .collect();
         reasons.sort();
         let mut message = format!("0/{nodes} nodes are available:");

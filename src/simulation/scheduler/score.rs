@@ -34,7 +34,9 @@ impl Scheduler {
             add(NODE_AFFINITY, &scores);
         }
         add(1, &self.resources(query, nodes));
-        if let Some(mut scores) = self.spread(query, nodes, order) {
+        if let Some(scores) = self.soft_skew(query, nodes) {
+            add(POD_TOPOLOGY_SPREAD, &scores);
+        } else if let Some(mut scores) = self.spread(query, nodes, order) {
             spread::normalize(&mut scores);
             add(POD_TOPOLOGY_SPREAD, &scores);
         }

@@ -27,6 +27,10 @@ struct Column {
     values: BTreeMap<String, u32>,
     /// By slot.
     domains: Vec<u32>,
+    /// How many nodes each domain has.
+    nodes: Vec<u32>,
+    /// How many nodes have the label.
+    labelled: usize,
 }
 
 /// The domains of all nodes.
@@ -39,6 +43,8 @@ impl Default for Topologies {
             label: label.to_owned(),
             values: BTreeMap::new(),
             domains: Vec::new(),
+            nodes: Vec::new(),
+            labelled: 0,
         };
         // The first label cannot exist, so no term can mean it.
         Self(vec![column(""), column(ZONE_LABEL)])
@@ -55,6 +61,8 @@ impl Topologies {
             label: label.to_owned(),
             values: BTreeMap::new(),
             domains: Vec::new(),
+            nodes: Vec::new(),
+            labelled: 0,
         };
         for (slot, labels) in nodes {
             column.set(slot, labels);
@@ -68,6 +76,23 @@ impl Topologies {
         for column in &mut self.0[1..] {
             column.set(slot, labels);
         }
+    }
+
+    /// Forgets a node.
+    pub(super) fn unset(&mut self, slot: u32) {
+        for column in &mut self.0[1..] {
+            column.assign(slot, NOWHERE);
+        }
+    }
+
+    /// How many nodes have the label of a key but [`NODE`].
+    pub(super) fn labelled(&self, key: Key) -> usize {
+        self.0[key.0 as usize].labelled
+    }
+
+    /// How many nodes each domain of a key but [`NODE`] has.
+    pub(super) fn nodes(&self, key: Key) -> &[u32] {
+        &self.0[key.0 as usize].nodes
     }
 
     /// The domain of a node.
@@ -108,9 +133,24 @@ impl Column {
                 }
             }
         };
+        self.assign(slot, domain);
+    }
+
+    fn assign(&mut self, slot: u32, domain: u32) {
         if self.domains.len() <= slot as usize {
             self.domains.resize(slot as usize + 1, NOWHERE);
         }
-        self.domains[slot as usize] = domain;
+        let old = std::mem::replace(&mut self.domains[slot as usize], domain);
+        if let Some(nodes) = self.nodes.get_mut(old as usize) {
+            *nodes -= 1;
+            self.labelled -= 1;
+        }
+        if domain != NOWHERE {
+            if self.nodes.len() <= domain as usize {
+                self.nodes.resize(domain as usize + 1, 0);
+            }
+            self.nodes[domain as usize] += 1;
+            self.labelled += 1;
+        }
     }
 }

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use crate::model::history::What;
 use crate::model::time::Span;
-use crate::simulation::api::{ApiStore as _, DeleteOptions, Resource};
+use crate::simulation::api::{ApiStore as _, DeleteOptions, Served};
 use crate::simulation::event::Event;
 use crate::simulation::objects::resources::{self, FIRST_STORED, RESOURCES};
 use crate::simulation::world::World;
 
 impl World {
-    pub(super) fn remove(&mut self, resource: &'static Resource, namespace: &str, name: &str, options: &DeleteOptions) {
+    pub(super) fn remove(&mut self, resource: &Served, namespace: &str, name: &str, options: &DeleteOptions) {
         let space = if resource.namespaced { namespace } else { "" };
         let store = &mut self.store;
-        match resource.plural {
+        match resource.own_plural() {
             "pods" => {
                 if let Some(row) = store.pods.find(space, name) {
                     self.delete_pod(row, "user", options.grace.map(Span::secs));
@@ -58,6 +58,7 @@ impl World {
                     let id = gone.body.id;
                     // The name means nothing any more; a new Service of the name gets a new number.
                     self.fabric.services[id.0 as usize].1 = "".into();
+                    self.unbalance(id);
                     self.propagate(id, Arc::from([]));
                 }
             }

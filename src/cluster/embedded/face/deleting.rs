@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::listing::{self, find, qualified};
+use super::listing::{self, find};
 use super::path::Item;
 use super::query::{Query, is_dry_run};
 use super::response::Shape;
 use super::selector::Selection;
 use super::status::{Refusal, thing};
 use super::writing::json_body;
-use crate::simulation::api::{ApiError, ApiObject, ApiStore, DeleteOptions, Resource};
+use crate::simulation::api::{ApiError, ApiObject, ApiStore, DeleteOptions, Resource, Served};
 
 /// How a client wants something deleted.
 pub(super) struct Options {
@@ -72,12 +72,12 @@ pub(super) fn delete(
         check(&object, &options.delete)?;
         (object, true)
     } else {
-        store.delete(item.resource, item.namespace.as_deref(), &item.name, &options.delete)?
+        store.delete(&item.resource, item.namespace.as_deref(), &item.name, &options.delete)?
     };
-    if !gone || is_returned(item.resource) {
+    if !gone || is_returned(&item.resource) {
         return Ok(shape.object(&object, object.version));
     }
-    let mut details = thing(&qualified(item.resource), &item.name);
+    let mut details = thing(&item.resource.qualified(), &item.name);
     if let Some(uid) = object.body.project()["metadata"]["uid"].as_str() {
         details["uid"] = json!(uid);
     }
@@ -87,7 +87,7 @@ pub(super) fn delete(
 /// Deletes what is selected of a collection. Answers with the list of it.
 pub(super) fn delete_collection(
     store: &mut impl ApiStore,
-    resource: &'static Resource,
+    resource: &Served,
     selection: &Selection,
     options: &Options,
     shape: Shape,
@@ -123,13 +123,13 @@ fn is_returned(resource: &Resource) -> bool {
         "persistentvolumeclaims",
         "resourcequotas",
     ];
-    resource.group.is_empty() && RETURNED.contains(&resource.plural)
+    resource.group.is_empty() && RETURNED.contains(&&*resource.plural)
 }
 
 /// The preconditions of a deletion that is only tried (`k8s.io/apiserver/pkg/storage/interfaces.go`).
 fn check(object: &ApiObject, options: &DeleteOptions) -> Result<(), Refusal> {
     let conflict = |why: String| {
-        let (plural, name) = (qualified(object.resource), (*object.name).to_owned());
+        let (plural, name) = (object.resource.qualified(), (*object.name).to_owned());
         Err(Refusal::Store(ApiError::Conflict { plural, name, why }))
     };
     let whole = object.body.project();

@@ -1,9 +1,12 @@
 //! What the server tells of itself, for clients that ask before they act.
 
+pub(super) mod aggregated;
+mod names;
+
 use serde_json::{Value, json};
 
 use super::status::Refusal;
-use crate::simulation::api::Resource;
+use crate::simulation::api::{Resource, Served};
 
 /// The Kubernetes release whose behaviour is modelled.
 const RELEASE: (&str, &str, &str) = ("1", "36", "v1.36.1+steadfast");
@@ -23,11 +26,11 @@ pub(super) fn core_versions() -> Value {
 }
 
 /// `/apis`.
-pub(super) fn groups(resources: &[Resource]) -> Value {
+pub(super) fn groups(resources: &[Served]) -> Value {
     let mut names: Vec<&str> = Vec::new();
     for resource in resources.iter().filter(|resource| !resource.group.is_empty()) {
-        if !names.contains(&resource.group) {
-            names.push(resource.group);
+        if !names.contains(&&*resource.group) {
+            names.push(&resource.group);
         }
     }
     let groups: Vec<Value> = names.into_iter().filter_map(|name| describe(resources, name)).collect();
@@ -35,7 +38,7 @@ pub(super) fn groups(resources: &[Resource]) -> Value {
 }
 
 /// `/apis/GROUP`.
-pub(super) fn group(resources: &[Resource], name: &str) -> Result<Value, Refusal> {
+pub(super) fn group(resources: &[Served], name: &str) -> Result<Value, Refusal> {
     let mut group = describe(resources, name).ok_or(Refusal::Unserved)?;
     group["kind"] = json!("APIGroup");
     group["apiVersion"] = json!("v1");
@@ -43,8 +46,8 @@ pub(super) fn group(resources: &[Resource], name: &str) -> Result<Value, Refusal
 }
 
 /// `/api/v1`, `/apis/GROUP/VERSION`.
-pub(super) fn resources(resources: &[Resource], group: &str, version: &str) -> Result<Value, Refusal> {
-    let served: Vec<&Resource> = resources
+pub(super) fn resources(resources: &[Served], group: &str, version: &str) -> Result<Value, Refusal> {
+    let served: Vec<&Served> = resources
         .iter()
         .filter(|resource| resource.group == group && resource.version == version)
         .collect();
@@ -55,7 +58,7 @@ pub(super) fn resources(resources: &[Resource], group: &str, version: &str) -> R
     }))
 }
 
-fn describe(resources: &[Resource], name: &str) -> Option<Value> {
+fn describe(resources: &[Served], name: &str) -> Option<Value> {
     let mut versions: Vec<Value> = Vec::new();
     for resource in resources
         .iter()
@@ -91,7 +94,16 @@ fn paths(resource: &Resource) -> Vec<Value> {
         "update",
         "watch",
     ];
-    let mut paths = vec![path("", &resource.kind.to_ascii_lowercase(), &verbs)];
+    let mut whole = path("", &resource.kind.to_ascii_lowercase(), &verbs);
+    for (key, names) in [
+        ("shortNames", names::short(resource)),
+        ("categories", names::categories(resource)),
+    ] {
+        if !names.is_empty() {
+            whole[key] = json!(names);
+        }
+    }
+    let mut paths = vec![whole];
     if resource.status {
         paths.push(path("/status", "", &["get", "patch", "update"]));
     }

@@ -12,25 +12,17 @@ use super::query::{Query, not_a_number};
 use super::response::Shape;
 use super::selector::Selection;
 use super::status::Refusal;
-use crate::simulation::api::{ApiChange, ApiError, ApiObject, ApiStore, Resource};
+use super::tables;
+use crate::simulation::api::{ApiChange, ApiError, ApiObject, ApiStore, Resource, Served};
 use token::Token;
-
-/// The plural name with its group, as messages have it: `deployments.apps`.
-pub(super) fn qualified(resource: &Resource) -> String {
-    if resource.group.is_empty() {
-        resource.plural.to_owned()
-    } else {
-        format!("{}.{}", resource.plural, resource.group)
-    }
-}
 
 /// The stored object.
 pub(super) fn find(store: &impl ApiStore, item: &Item) -> Result<ApiObject, Refusal> {
     store
-        .get(item.resource, item.namespace.as_deref(), &item.name)
+        .get(&item.resource, item.namespace.as_deref(), &item.name)
         .ok_or_else(|| {
             Refusal::Store(ApiError::NotFound {
-                plural: qualified(item.resource),
+                plural: item.resource.qualified(),
                 name: item.name.clone(),
             })
         })
@@ -123,7 +115,7 @@ impl ListOptions {
 /// The list of a collection.
 pub(super) fn list(
     store: &impl ApiStore,
-    resource: &'static Resource,
+    resource: &Served,
     selection: &Selection,
     options: &ListOptions,
     shape: Shape,
@@ -171,11 +163,18 @@ pub(super) fn list(
 /// A list object.
 pub(super) fn whole(resource: &Resource, shape: Shape, metadata: &Map<String, Value>, items: &[Value]) -> Value {
     let (kind, api_version) = shape.types(resource);
+    if let Shape::Table { .. } = shape {
+        return tables::table(Some(tables::columns(resource)), &json!(metadata), items.to_vec());
+    }
     json!({"kind": format!("{kind}List"), "apiVersion": api_version, "metadata": metadata, "items": items})
 }
 
 /// An object as an item of a list: whole objects leave out their types there, as Kubernetes does.
 pub(super) fn item(object: &ApiObject, shape: Shape) -> Value {
+    if let Shape::Table { include, now } = shape {
+        let whole = Shape::Whole.object(object, object.version);
+        return tables::row(&object.resource, whole, include, now);
+    }
     let mut item = shape.object(object, object.version);
     if let (Shape::Whole, Some(fields)) = (shape, item.as_object_mut()) {
         fields.remove("kind");

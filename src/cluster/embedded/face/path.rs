@@ -2,7 +2,7 @@
 
 use super::query::decode;
 use super::status::Refusal;
-use crate::simulation::api::Resource;
+use crate::simulation::api::Served;
 
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) enum Target {
     /// The objects of a resource, in all namespaces or in one.
     Collection {
         /// Resource.
-        resource: &'static Resource,
+        resource: Served,
         /// Namespace, when the path has one.
         namespace: Option<String>,
     },
@@ -39,7 +39,7 @@ pub(super) enum Target {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Item {
     /// Resource.
-    pub resource: &'static Resource,
+    pub resource: Served,
     /// Namespace, when the resource is namespaced.
     pub namespace: Option<String>,
     /// Name.
@@ -61,7 +61,7 @@ pub(super) enum Facet {
 
 impl Target {
     /// Reads a path as Kubernetes does (`k8s.io/apiserver/pkg/endpoints/request/requestinfo.go`).
-    pub(super) fn parse(path: &str, resources: &'static [Resource]) -> Result<Self, Refusal> {
+    pub(super) fn parse(path: &str, resources: &[Served]) -> Result<Self, Refusal> {
         let segments: Vec<String> = path
             .split('/')
             .filter(|segment| !segment.is_empty())
@@ -81,11 +81,12 @@ impl Target {
         let find = |plural: &str, namespaced: bool| {
             resources
                 .iter()
-                .find(|resource| (resource.group, resource.version, resource.plural) == (group, version, plural))
+                .find(|resource| resource.names() == (group, plural) && resource.version == version)
                 .filter(|resource| resource.namespaced == namespaced)
+                .cloned()
                 .ok_or(Refusal::Unserved)
         };
-        let item = |resource: &'static Resource, namespace: Option<&str>, name: &str, facet: Option<&str>| {
+        let item = |resource: Served, namespace: Option<&str>, name: &str, facet: Option<&str>| {
             let facet = match facet {
                 None => Facet::Whole,
                 Some("status") if resource.status => Facet::Status,

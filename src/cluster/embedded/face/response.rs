@@ -10,7 +10,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use serde_json::{Value, json};
 
+use super::query::Query;
 use super::status::Refusal;
+use super::tables::{self, Include};
 use crate::simulation::api::{ApiObject, Resource};
 
 /// What the face answers.
@@ -23,35 +25,66 @@ pub(super) enum Shape {
     Whole,
     /// `PartialObjectMetadata`.
     Metadata,
+    /// Rows of a `Table`.
+    Table {
+        /// What comes along with a row.
+        include: Include,
+        /// When ages are counted from, in microseconds of cluster time.
+        now: u64,
+    },
 }
 
 impl Shape {
-    /// The first form of the `Accept` header that the server has. Tables are not offered, nor is protobuf; clients that
-    /// would rather have these name JSON as well.
-    pub(super) fn accepted(headers: &HeaderMap) -> Result<Self, Refusal> {
+    /// The first form of the `Accept` header that the server has. Protobuf is not offered; clients that would rather have it name JSON as
+    /// well. `now` is the present cluster time in microseconds.
+    pub(super) fn accepted(headers: &HeaderMap, query: &Query, now: u64) -> Result<Self, Refusal> {
         let Some(accept) = headers.get(ACCEPT).and_then(|value| value.to_str().ok()) else {
             return Ok(Self::Whole);
         };
         let offered = accept.split(',').find_map(|range| {
             let mut parts = range.split(';').map(str::trim);
             let is_json = matches!(parts.next(), Some("application/json" | "application/*" | "*/*"));
-            let form = parts.find_map(|part| part.strip_prefix("as="));
+            let (mut form, mut version) = (None, None);
+            for part in parts {
+                form = form.or(part.strip_prefix("as="));
+                version = version.or(part.strip_prefix("v="));
+            }
             match form {
                 None => is_json.then_some(Self::Whole),
                 Some("PartialObjectMetadata" | "PartialObjectMetadataList") => is_json.then_some(Self::Metadata),
+                Some("Table") if version == Some("v1") => is_json.then_some(Self::Table {
+                    include: Include::Metadata,
+                    now,
+                }),
                 Some(_) => None,
             }
         });
-        offered.ok_or(Refusal::NotAcceptable(
-            "application/json, application/json;as=PartialObjectMetadata",
-        ))
+        match offered {
+            Some(Self::Table { now, .. }) => Ok(Self::Table {
+                include: Include::parse(query.text("includeObject"))?,
+                now,
+            }),
+            Some(shape) => Ok(shape),
+            None => Err(Refusal::NotAcceptable(
+                "application/json, application/json;as=PartialObjectMetadata, application/json;as=Table;v=v1;g=meta.k8s.io",
+            )),
+        }
+    }
+
+    /// The same form at another time.
+    pub(super) const fn at(self, now: u64) -> Self {
+        match self {
+            Self::Table { include, .. } => Self::Table { include, now },
+            timeless => timeless,
+        }
     }
 
     /// The kind and API version that objects of `resource` have in this form.
-    pub(super) fn types(self, resource: &Resource) -> (&'static str, String) {
+    pub(super) fn types(self, resource: &Resource) -> (&str, String) {
         match self {
-            Self::Whole => (resource.kind, resource.api_version()),
+            Self::Whole => (&resource.kind, resource.api_version()),
             Self::Metadata => ("PartialObjectMetadata", "meta.k8s.io/v1".to_owned()),
+            Self::Table { .. } => ("Table", "meta.k8s.io/v1".to_owned()),
         }
     }
 
@@ -62,11 +95,30 @@ impl Shape {
         match self {
             Self::Whole => whole,
             Self::Metadata => {
-                let (kind, api_version) = self.types(object.resource);
+                let (kind, api_version) = self.types(&object.resource);
                 json!({"kind": kind, "apiVersion": api_version, "metadata": whole["metadata"].take()})
+            }
+            Self::Table { include, now } => {
+                let metadata = json!({"resourceVersion": version.to_string()});
+                let columns = tables::columns(&object.resource);
+                tables::table(
+                    Some(columns),
+                    &metadata,
+                    vec![tables::row(&object.resource, whole, include, now)],
+                )
             }
         }
     }
+}
+
+/// A JSON answer of a type of its own.
+pub(super) fn typed(media: &'static str, value: &Value) -> Answer {
+    full(StatusCode::OK, media, value.to_string())
+}
+
+/// An answer that is no text.
+pub(super) fn bytes(media: &'static str, content: Vec<u8>) -> Answer {
+    headed(StatusCode::OK, media, Full::new(Bytes::from(content)).boxed_unsync())
 }
 
 /// A JSON answer.

@@ -13,6 +13,10 @@ use crate::simulation::api::ApiError;
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
+    /// Nobody knows who asks (`endpoints/filters/authentication.go`).
+    #[cfg(feature = "serve")]
+    #[error("Unauthorized")]
+    Unauthorized,
     /// The path is none that the server has.
     #[error("the server could not find the requested resource")]
     Unserved,
@@ -87,6 +91,11 @@ impl From<DriverError> for Refusal {
 }
 
 impl Refusal {
+    /// A body that broke off, or did not come.
+    pub(super) fn unreadable(why: &str) -> Self {
+        Self::BadRequest(format!("failed to read the body: {why}"))
+    }
+
     /// An unsupported or contradictory option of a list, watch or delete.
     pub(super) fn option(kind: &str, field: &str, why: String) -> Self {
         // NewInvalid with GroupKind{meta.k8s.io, ListOptions}.
@@ -101,6 +110,8 @@ impl Refusal {
     /// The HTTP code and the reason.
     fn code(&self) -> (u16, &'static str) {
         match self {
+            #[cfg(feature = "serve")]
+            Self::Unauthorized => (401, "Unauthorized"),
             Self::Unserved | Self::Store(ApiError::NotFound { .. }) => (404, "NotFound"),
             Self::Method => (405, "MethodNotAllowed"),
             Self::NotAcceptable(_) => (406, "NotAcceptable"),
@@ -139,6 +150,8 @@ impl Refusal {
             })),
             Self::Driver(error) => Some(json!({"causes": [{"message": error.to_string()}]})),
             Self::Unserved | Self::Method => Some(json!({})),
+            #[cfg(feature = "serve")]
+            Self::Unauthorized => None,
             Self::NotAcceptable(_)
             | Self::MediaType(_)
             | Self::Patch { .. }

@@ -1,5 +1,6 @@
 //! The face as clients see it: a real [`kube::Client`] over a small store.
 
+mod forms;
 mod listing;
 mod raw;
 pub(crate) mod store;

@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep_until};
 use super::response::{self, Answer, Shape};
 use super::selector::Selection;
 use super::status::Refusal;
+use super::tables;
 use crate::cluster::embedded::driver::{Driver, Live};
-use crate::simulation::api::{ApiChange, ApiStore, Resource};
+use crate::simulation::api::{ApiChange, ApiStore, Served};
 use options::Start;
 pub(super) use options::WatchOptions;
 
@@ -30,19 +31,20 @@ const LAST_BOOKMARK: Duration = Duration::from_secs(2);
 /// would ask again for the same version, for ever.
 pub(super) fn serve<W: Live + 'static>(
     driver: Driver<W>,
-    resource: &'static Resource,
+    resource: Served,
     selection: Selection,
     options: &WatchOptions,
     shape: Shape,
 ) -> Answer {
-    let end = driver.after(options.length);
+    // How long a watch lasts is the client's time, however fast the cluster's passes.
+    let end = Instant::now() + options.length;
     let bookmarks = options.bookmarks.then(|| {
         let last = end
             .checked_sub(LAST_BOOKMARK)
             .filter(|last| *last > Instant::now())
             .unwrap_or(end);
         Bookmarks {
-            next: last.min(driver.after(BOOKMARKS)),
+            next: last.min(Instant::now() + BOOKMARKS),
             last,
         }
     });
@@ -50,6 +52,7 @@ pub(super) fn serve<W: Live + 'static>(
         resource,
         selection,
         shape,
+        headed: false,
     };
     let changed = driver.changes();
     let mut watch = Watch {
@@ -73,9 +76,11 @@ pub(super) fn serve<W: Live + 'static>(
 
 /// What the client wants to see, and how.
 struct View {
-    resource: &'static Resource,
+    resource: Served,
     selection: Selection,
     shape: Shape,
+    /// Whether a table's columns have been sent: the first event has them, the others do without (`endpoints/handlers/response.go`).
+    headed: bool,
 }
 
 struct Bookmarks {
@@ -97,7 +102,7 @@ struct Watch<W> {
 impl<W: Live + 'static> Watch<W> {
     /// The events to begin with.
     fn start(&mut self, options: &WatchOptions) -> Option<Bytes> {
-        let view = &self.view;
+        let view = &mut self.view;
         let begun = self.driver.with(|world| view.begin(world, options));
         match begun.map_err(Refusal::from).flatten() {
             Ok((lines, seen)) => {
@@ -116,7 +121,8 @@ impl<W: Live + 'static> Watch<W> {
             }
             // Marked as seen before the log is read: a change after the reading wakes the watch again.
             self.changed.borrow_and_update();
-            let (view, seen) = (&self.view, self.seen);
+            self.view.shape = self.view.shape.at(self.driver.now());
+            let (view, seen) = (&mut self.view, self.seen);
             let read = self.driver.with(|world| view.since(world, seen));
             match read.map_err(Refusal::from).flatten() {
                 Ok((lines, seen)) => {
@@ -133,7 +139,7 @@ impl<W: Live + 'static> Watch<W> {
                 changed = self.changed.changed() => self.finished = changed.is_err(),
                 () = sleep_until(bookmark.min(self.end)) => match &mut self.bookmarks {
                     Some(bookmarks) if bookmark < self.end => {
-                        let next = self.driver.after(BOOKMARKS);
+                        let next = Instant::now() + BOOKMARKS;
                         bookmarks.next = if bookmark >= bookmarks.last { self.end } else { next.min(bookmarks.last) };
                         return Some(self.view.bookmark(self.seen, false).into());
                     }
@@ -151,7 +157,7 @@ impl<W: Live + 'static> Watch<W> {
 
 impl View {
     /// The events that a watch begins with, and the version they reach to.
-    fn begin(&self, store: &impl ApiStore, options: &WatchOptions) -> Result<(String, u64), Refusal> {
+    fn begin(&mut self, store: &impl ApiStore, options: &WatchOptions) -> Result<(String, u64), Refusal> {
         match options.start {
             Start::After(version) => {
                 // A version to come is waited for.
@@ -160,11 +166,12 @@ impl View {
             Start::Now => Ok((String::new(), store.version())),
             Start::Everything { least } => {
                 super::listing::reached(store, least)?;
-                let objects = store.list(self.resource, self.selection.namespace());
-                let selected = objects.iter().filter(|object| self.selection.matches(object));
-                let mut lines: String = selected
-                    .map(|object| line("ADDED", &self.shape.object(object, object.version)))
-                    .collect();
+                let objects = store.list(&self.resource, self.selection.namespace());
+                let mut lines = String::new();
+                for object in objects.iter().filter(|object| self.selection.matches(object)) {
+                    let object = self.shape.object(object, object.version);
+                    lines.push_str(&line("ADDED", &headed(&mut self.headed, object)));
+                }
                 if options.marks_initial_end {
                     lines.push_str(&self.bookmark(store.version(), true));
                 }
@@ -174,22 +181,28 @@ impl View {
     }
 
     /// The events after a version, and the version they reach to.
-    fn since(&self, store: &impl ApiStore, seen: u64) -> Result<(String, u64), Refusal> {
+    fn since(&mut self, store: &impl ApiStore, seen: u64) -> Result<(String, u64), Refusal> {
         let newest = store.version();
         if newest <= seen {
             return Ok((String::new(), seen));
         }
         let changes = store
-            .changes(self.resource, seen)
+            .changes(&self.resource, seen)
             .map_err(|expired| Refusal::WatchExpired {
                 requested: seen,
                 oldest: expired.oldest,
             })?;
-        Ok((changes.iter().filter_map(|change| self.event(change)).collect(), newest))
+        let mut lines = String::new();
+        for change in &changes {
+            if let Some((kind, object)) = self.event(change) {
+                lines.push_str(&line(kind, &headed(&mut self.headed, object)));
+            }
+        }
+        Ok((lines, newest))
     }
 
     /// What a change is to this selection (`storage/cacher/cache_watcher.go`: `convertToWatchEvent`).
-    fn event(&self, change: &ApiChange) -> Option<String> {
+    fn event(&self, change: &ApiChange) -> Option<(&'static str, Value)> {
         let is_in = !change.deleted && self.selection.matches(&change.object);
         let before = if change.deleted {
             change.before.as_ref().or(Some(&change.object))
@@ -205,20 +218,34 @@ impl View {
             (Some(before), false) => ("DELETED", before),
             (None, false) => return None,
         };
-        Some(line(kind, &self.shape.object(object, change.version)))
+        Some((kind, self.shape.object(object, change.version)))
     }
 
     fn bookmark(&self, version: u64, initial_end: bool) -> String {
-        let (kind, api_version) = self.shape.types(self.resource);
+        let (kind, api_version) = self.shape.types(&self.resource);
         let mut metadata = json!({"resourceVersion": version.to_string(), "creationTimestamp": null});
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        line(
-            "BOOKMARK",
-            &json!({"kind": kind, "apiVersion": api_version, "metadata": metadata}),
-        )
+        let bookmark = match self.shape {
+            Shape::Table { include, now } => {
+                let row = tables::row(&self.resource, json!({"metadata": metadata}), include, now);
+                tables::table(None, &json!({"resourceVersion": version.to_string()}), vec![row])
+            }
+            Shape::Whole | Shape::Metadata => json!({"kind": kind, "apiVersion": api_version, "metadata": metadata}),
+        };
+        line("BOOKMARK", &bookmark)
     }
+}
+
+/// A table without its columns, unless it is the first.
+fn headed(headed: &mut bool, mut object: Value) -> Value {
+    if std::mem::replace(headed, true)
+        && let Some(columns) = object.get_mut("columnDefinitions")
+    {
+        *columns = json!([]);
+    }
+    object
 }
 
 /// One event: a line of JSON.

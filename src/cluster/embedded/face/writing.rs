@@ -10,13 +10,13 @@ use super::path::{Facet, Item};
 use super::query::Query;
 use super::response::Shape;
 use super::status::Refusal;
-use crate::simulation::api::{ApiObject, ApiStore, Part, Resource, merge};
+use crate::simulation::api::{ApiObject, ApiStore, Part, Served, merge};
 pub(super) use body::{Content, json_body};
 
 /// Creates an object in a collection. A `generateName` is the store's to complete, from the cluster's own chance.
 pub(super) fn create(
     store: &mut impl ApiStore,
-    resource: &'static Resource,
+    resource: &Served,
     namespace: Option<&str>,
     content: &Content,
     query: &Query,
@@ -42,10 +42,10 @@ pub(super) fn replace(
     query: &Query,
 ) -> Result<ApiObject, Refusal> {
     let dry_run = query.dry_run("UpdateOptions")?;
-    let mut object = content.object(item.resource)?;
+    let mut object = content.object(&item.resource)?;
     body::check_name(&object, item)?;
     body::settle_namespace(&mut object, item.namespace.as_deref())?;
-    Ok(store.replace(item.resource, object, part(item)?, dry_run)?)
+    Ok(store.replace(&item.resource, object, part(item)?, dry_run)?)
 }
 
 /// Merges a patch into an object, or into its status (RFC 7396).
@@ -60,9 +60,9 @@ pub(super) fn patch(
     // As it is now, its version included: a patch that names another version conflicts.
     let mut object = Shape::Whole.object(&stored, stored.version);
     merge(&mut object, patch);
-    body::check_types(&object, item.resource)?;
+    body::check_types(&object, &item.resource)?;
     body::check_name(&object, item)?;
-    Ok(store.replace(item.resource, object, part(item)?, dry_run)?)
+    Ok(store.replace(&item.resource, object, part(item)?, dry_run)?)
 }
 
 /// Whether a body is a merge patch, by its `Content-Type`.

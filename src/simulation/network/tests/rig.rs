@@ -99,7 +99,12 @@ pub(super) fn shop() -> Application {
 impl Rig {
     /// The shop with so many pods of each service.
     pub(super) fn new(seed: u64, replicas: u32) -> Self {
-        let app = shop();
+        Self::of(seed, SHOP, replicas)
+    }
+
+    /// An application in the namespace `shop` with so many pods of each service.
+    pub(super) fn of(seed: u64, model: &str, replicas: u32) -> Self {
+        let app: Application = yaml(model);
         let mut network = Network::new(seed);
         network.install("shop", &app).expect("the shop's model");
         let mut rig = Self {

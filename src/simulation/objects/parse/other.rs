@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::causes::Causes;
 use super::names::Rule;
 use super::{accept, metadata, read};
-use crate::simulation::api::{ApiError, Resource};
+use crate::simulation::api::{ApiError, Served};
 use crate::simulation::objects::meta::Meta;
 use crate::simulation::objects::node::Lease;
 use crate::simulation::objects::project::date;
@@ -131,16 +131,16 @@ fn only_the_cluster(plural: &str, object: &Value) -> ApiError {
 ///
 /// # Errors
 /// `BadRequest` when it is no object of this kind, Invalid when its metadata is not allowed.
-pub fn stored(kind: &Resource, object: &Value) -> Result<(Meta, Stored), ApiError> {
-    let Some(resource) = resources::index(kind).filter(|&index| index >= FIRST_STORED) else {
+pub fn stored(kind: &Served, object: &Value) -> Result<(Meta, Stored), ApiError> {
+    if !kind.custom && resources::index(kind).is_none_or(|index| index < FIRST_STORED) {
         return Err(ApiError::BadRequest(format!(
             "{} are not among the objects that are kept as written",
             kind.plural
         )));
-    };
+    }
     // The metadata is all that is read, but a wrong kind or version is refused as for the others.
     let metadata: Metadata = read(kind, object)?;
-    let rule = match kind.group {
+    let rule = match &*kind.group {
         "rbac.authorization.k8s.io" => Rule::Segment,
         _ => Rule::Subdomain,
     };
@@ -156,7 +156,7 @@ pub fn stored(kind: &Resource, object: &Value) -> Result<(Meta, Stored), ApiErro
         causes,
         Stored {
             rest: Arc::new(rest.into()),
-            resource,
+            resource: kind.clone(),
         },
     )
 }

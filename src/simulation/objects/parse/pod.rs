@@ -144,6 +144,7 @@ pub(super) fn check(spec: &core::PodSpec, path: &str, causes: &mut Causes) {
         let grace = spec.termination_grace_period_seconds;
         probe::check(container, &path, list == "initContainers", grace, causes);
     }
+    super::spread::check(spec, path, causes);
     for (index, toleration) in spec.tolerations.iter().flatten().enumerate() {
         check_toleration(toleration, &format!("{path}.tolerations[{index}]"), causes);
     }

@@ -113,7 +113,10 @@ impl Handler<'_> {
         let path = format!("{path}.{first}");
         match first {
             "exec" => {
-                if self.exec.is_some_and(|exec| exec.command.iter().flatten().next().is_none()) {
+                if self
+                    .exec
+                    .is_some_and(|exec| exec.command.iter().flatten().next().is_none())
+                {
                     causes.required(format!("{path}.command"), "");
                 }
             }
@@ -201,8 +204,10 @@ mod tests {
         let sleep = json!({"preStop": {"sleep": {"seconds": 31}}});
         assert_eq!(
             with("lifecycle", &sleep),
-            ["spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than \
-              terminationGracePeriodSeconds (30)"]
+            [
+                "spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than \
+              terminationGracePeriodSeconds (30)"
+            ]
         );
     }
 

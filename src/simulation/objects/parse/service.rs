@@ -43,6 +43,7 @@ pub fn service(object: &Value) -> Result<(Meta, Service), ApiError> {
         Service {
             spec,
             selector,
+            ingress: None,
             id: ServiceId(u32::MAX),
             slice: None,
         },

@@ -102,6 +102,7 @@ pub fn check_update_pod(old: &Row<Pod>, new: &Pod) -> Result<(), ApiError> {
             "existing toleration can not be modified except its tolerationSeconds",
         );
     }
+    gates(&mut before, &mut after, &mut causes);
     for spec in [&mut before, &mut after] {
         spec["activeDeadlineSeconds"] = Value::Null;
         for list in ["containers", "initContainers"] {
@@ -117,6 +118,40 @@ pub fn check_update_pod(old: &Row<Pod>, new: &Pod) -> Result<(), ApiError> {
         causes.forbidden("spec", POD);
     }
     causes.check(PODS, &old.meta)
+}
+
+/// Gates may go, and while there are some a node selector may grow (pkg/apis/core/validation `validateSchedulingGatesUpdate`,
+/// `validateNodeSelectorMutation`). Both specifications lose what is settled here.
+fn gates(before: &mut Value, after: &mut Value, causes: &mut Causes) {
+    let take = |spec: &mut Value, field: &str| spec.as_object_mut().and_then(|spec| spec.remove(field));
+    let names = |gates: Option<Value>| -> Vec<String> {
+        let all = gates.as_ref().and_then(Value::as_array).into_iter().flatten();
+        all.filter_map(|gate| gate["name"].as_str().map(str::to_owned))
+            .collect()
+    };
+    let (old, new) = (
+        names(take(before, "schedulingGates")),
+        names(take(after, "schedulingGates")),
+    );
+    for (index, gate) in new.iter().enumerate().filter(|(_, gate)| !old.contains(gate)) {
+        causes.forbidden(
+            format!("spec.schedulingGates[{index}].name"),
+            &format!("only deletion is allowed, but found new scheduling gate '{gate}'"),
+        );
+    }
+    if old.is_empty() {
+        return;
+    }
+    let (old, new) = (take(before, "nodeSelector"), take(after, "nodeSelector"));
+    let kept = old.iter().filter_map(Value::as_object).flatten();
+    let lost = |(key, value): (&String, &Value)| new.as_ref().and_then(|new| new.get(key)) != Some(value);
+    if kept.into_iter().any(lost) {
+        causes.invalid(
+            "spec.nodeSelector",
+            new.unwrap_or_default(),
+            "only additions to spec.nodeSelector are allowed (no mutations or deletions)",
+        );
+    }
 }
 
 fn spec(pod: &Row<Pod>) -> Value {

@@ -27,7 +27,7 @@ const WITHOUT_GENERATION: [&str; 13] = [
 pub(super) fn object(resource: &Resource, meta: &Meta) -> Object {
     let mut all = Object::new();
     put(&mut all, "apiVersion", resource.api_version());
-    put(&mut all, "kind", resource.kind);
+    put(&mut all, "kind", &*resource.kind);
     put(&mut all, "metadata", metadata(resource, meta));
     all
 }
@@ -53,7 +53,7 @@ fn metadata(resource: &Resource, meta: &Meta) -> Object {
     }
     put(&mut all, "uid", uid_text(meta.uid));
     put(&mut all, "resourceVersion", meta.version.to_string());
-    if meta.generation > 0 && !WITHOUT_GENERATION.contains(&resource.kind) {
+    if meta.generation > 0 && !WITHOUT_GENERATION.contains(&&*resource.kind) {
         put(&mut all, "generation", meta.generation);
     }
     put(&mut all, "creationTimestamp", date::seconds(meta.created));

@@ -72,11 +72,19 @@ fn spec(node: &Node) -> Object {
 
 fn status(meta: &Meta, node: &Node) -> Object {
     let mut all = Object::new();
-    let amounts = json!({
+    let mut amounts = json!({
         "cpu": cpu(node.allocatable.cpu_milli),
         "memory": memory(node.allocatable.memory),
         "pods": node.pods.to_string(),
     });
+    for (name, &amount) in &*node.scalars {
+        let text = if is_bytes(name) {
+            memory(amount)
+        } else {
+            amount.to_string()
+        };
+        amounts[&**name] = text.into();
+    }
     put(&mut all, "capacity", amounts.clone());
     put(&mut all, "allocatable", amounts);
     put(
@@ -156,6 +164,11 @@ fn cpu(milli: u64) -> String {
     } else {
         format!("{milli}m")
     }
+}
+
+/// Whether a resource is counted in bytes (pkg/apis/core/helper/helpers.go `IsHugePageResourceName` and storage).
+fn is_bytes(name: &str) -> bool {
+    name == "ephemeral-storage" || name.starts_with("hugepages-")
 }
 
 /// In the largest binary unit that divides it.

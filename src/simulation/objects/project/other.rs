@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{copy, date, metadata, put};
-use crate::simulation::api::{Project, Resource};
+use crate::simulation::api::Project;
 use crate::simulation::objects::meta::uid_text;
 use crate::simulation::objects::resources::{EVENTS, NAMESPACES, RESOURCES};
 use crate::simulation::objects::store::Namespace;
@@ -31,7 +31,7 @@ impl Project for Row<Event> {
         let version = RESOURCES
             .iter()
             .find(|resource| resource.kind == event.kind)
-            .map(Resource::api_version);
+            .map(|resource| resource.api_version());
         let mut object = json!({"kind": event.kind, "name": &*event.name});
         if let Some(version) = version {
             object["apiVersion"] = version.into();
@@ -58,11 +58,8 @@ impl Project for Row<Event> {
 
 impl Project for Row<Stored> {
     fn project(&self) -> Value {
-        let Some(resource) = RESOURCES.get(self.body.resource) else {
-            return Value::Null;
-        };
         let mut all = copy(&self.body.rest);
-        all.append(&mut metadata::object(resource, &self.meta));
+        all.append(&mut metadata::object(&self.body.resource, &self.meta));
         all.into()
     }
 }

@@ -13,7 +13,11 @@ impl Project for Row<Service> {
     fn project(&self) -> Value {
         let mut all = metadata::object(SERVICES, &self.meta);
         put(&mut all, "spec", Value::clone(&self.body.spec));
-        put(&mut all, "status", json!({"loadBalancer": {}}));
+        let balancer = match &self.body.ingress {
+            Some(name) => json!({"ingress": [{"hostname": &**name}]}),
+            None => json!({}),
+        };
+        put(&mut all, "status", json!({"loadBalancer": balancer}));
         all.into()
     }
 }

@@ -127,6 +127,7 @@ fn node(ready: Readiness) -> Row<Node> {
             memory: 1_536 << 20,
         },
         pods: 11,
+        scalars: Arc::default(),
         ready,
         since: at(90),
         address: [10, 0, 0, 1].into(),

@@ -1,11 +1,9 @@
-//! Containers of a pod template, and what a pod requests because of them.
+//! Containers of a pod template.
 
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
-use super::super::quantity::{self, Amount};
 use super::{Care, PodTemplate};
 
 /// A container.
@@ -67,39 +65,6 @@ impl Restart {
     }
 }
 
-/// What scoring assumes of a container that requests no CPU: 100m.
-/// Source: pkg/scheduler/util/pod_resources.go `DefaultMilliCPURequest`.
-const SCORED_CPU: u64 = 100;
-/// And no memory: 200 MiB. Source: the same, `DefaultMemoryRequest`.
-const SCORED_MEMORY: u64 = 200 * 1024 * 1024;
-
-/// Requests while they are added up.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    requested: Amount,
-    scored: Amount,
-}
-
-impl Sum {
-    fn plus(self, other: Self) -> Self {
-        Self {
-            requested: self.requested.plus(other.requested),
-            scored: self.scored.plus(other.scored),
-        }
-    }
-
-    fn max(self, other: Self) -> Self {
-        let most = |a: Amount, b: Amount| Amount {
-            cpu_milli: a.cpu_milli.max(b.cpu_milli),
-            memory: a.memory.max(b.memory),
-        };
-        Self {
-            requested: most(self.requested, other.requested),
-            scored: most(self.scored, other.scored),
-        }
-    }
-}
-
 impl PodTemplate {
     /// All containers, those of the start first.
     pub fn all(&self) -> impl Iterator<Item = &Container> {
@@ -125,41 +90,16 @@ impl PodTemplate {
         }
     }
 
-    /// Takes over the containers and what they request: the sum of those that run together, or what one of the start needs
-    /// with the sidecars before it, whichever is more; and the overhead
-    /// (k8s.io/component-helpers resource/helpers.go `PodRequests`, `AggregateContainerRequests`).
+    /// Takes over the containers.
     pub(super) fn add_containers(&mut self, spec: &core::PodSpec) -> Result<(), (String, String)> {
-        let mut sum = Sum::default();
         for (index, container) in spec.containers.iter().enumerate() {
-            let (container, requests) = read(container).map_err(at("containers", index))?;
-            sum = sum.plus(requests);
-            self.containers.push(container);
+            self.containers.push(read(container).map_err(at("containers", index))?);
         }
-        let (mut sidecars, mut start) = (Sum::default(), Sum::default());
         for (index, container) in spec.init_containers.iter().flatten().enumerate() {
             let sidecar = container.restart_policy.as_deref() == Some("Always");
-            let (container, requests) = read(container).map_err(at("initContainers", index))?;
-            let together = sidecars.plus(requests);
-            start = start.max(together);
-            if sidecar {
-                sidecars = together;
-            }
+            let container = read(container).map_err(at("initContainers", index))?;
             self.init.push(Container { sidecar, ..container });
         }
-        sum = sum.plus(sidecars).max(start);
-        if let Some(overhead) = &spec.overhead {
-            let amount =
-                |name: &str, parse: fn(&str) -> Result<u64, String>| of(overhead, name, "spec.overhead", parse);
-            let overhead = Amount {
-                cpu_milli: amount("cpu", quantity::milli)?.unwrap_or(0),
-                memory: amount("memory", quantity::units)?.unwrap_or(0),
-            };
-            sum = sum.plus(Sum {
-                requested: overhead,
-                scored: overhead,
-            });
-        }
-        (self.requests, self.scored) = (sum.requested, sum.scored);
         Ok(())
     }
 }
@@ -168,30 +108,11 @@ fn at(list: &str, index: usize) -> impl FnOnce((String, String)) -> (String, Str
     move |(field, why)| (format!("spec.{list}[{index}].{field}"), why)
 }
 
-fn of(
-    all: &std::collections::BTreeMap<String, Quantity>,
-    name: &str,
-    path: &str,
-    parse: fn(&str) -> Result<u64, String>,
-) -> Result<Option<u64>, (String, String)> {
-    all.get(name)
-        .map(|quantity| parse(&quantity.0).map_err(|why| (format!("{path}.{name}"), why)))
-        .transpose()
-}
-
-fn read(container: &core::Container) -> Result<(Container, Sum), (String, String)> {
+fn read(container: &core::Container) -> Result<Container, (String, String)> {
     let image = container.image.as_deref().unwrap_or("");
     if image.is_empty() {
         return Err(("image".into(), "Required value".into()));
     }
-    // A limit without a request is a request (pkg/apis/core/v1/defaults.go `SetDefaults_Pod`).
-    let mut requests = std::collections::BTreeMap::new();
-    if let Some(resources) = &container.resources {
-        requests = resources.limits.clone().unwrap_or_default();
-        requests.extend(resources.requests.clone().unwrap_or_default());
-    }
-    let cpu = of(&requests, "cpu", "resources.requests", quantity::milli)?;
-    let memory = of(&requests, "memory", "resources.requests", quantity::units)?;
     let mut ports = Vec::new();
     for port in container.ports.iter().flatten() {
         let number = u16::try_from(port.container_port)
@@ -205,22 +126,11 @@ fn read(container: &core::Container) -> Result<(Container, Sum), (String, String
             })?;
         ports.push((port.name.clone(), number));
     }
-    let read = Container {
+    Ok(Container {
         name: container.name.clone(),
         image: image.into(),
         ports,
         sidecar: false,
         care: Care::read(container),
-    };
-    let sum = Sum {
-        requested: Amount {
-            cpu_milli: cpu.unwrap_or(0),
-            memory: memory.unwrap_or(0),
-        },
-        scored: Amount {
-            cpu_milli: cpu.unwrap_or(SCORED_CPU),
-            memory: memory.unwrap_or(SCORED_MEMORY),
-        },
-    };
-    Ok((read, sum))
+    })
 }

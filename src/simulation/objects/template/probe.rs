@@ -123,17 +123,25 @@ impl Care {
 
 fn seconds(value: Option<i32>, default: u64) -> u64 {
     // Zero counts as unset (pkg/apis/core/v1/defaults.go `SetDefaults_Probe`).
-    value.and_then(|value| u64::try_from(value).ok()).filter(|&value| value > 0).unwrap_or(default)
+    value
+        .and_then(|value| u64::try_from(value).ok())
+        .filter(|&value| value > 0)
+        .unwrap_or(default)
 }
 
 fn probe(probe: &core::Probe) -> Option<Probe> {
     let action = match probe {
         core::Probe { exec: Some(_), .. } => Action::Exec,
-        core::Probe { http_get: Some(get), .. } => Action::Http {
+        core::Probe {
+            http_get: Some(get), ..
+        } => Action::Http {
             path: path(get),
             port: port(&get.port),
         },
-        core::Probe { tcp_socket: Some(socket), .. } => Action::Tcp(port(&socket.port)),
+        core::Probe {
+            tcp_socket: Some(socket),
+            ..
+        } => Action::Tcp(port(&socket.port)),
         core::Probe { grpc: Some(grpc), .. } => Action::Grpc(port(&IntOrString::Int(grpc.port))),
         _ => return None,
     };
@@ -153,7 +161,11 @@ fn probe(probe: &core::Probe) -> Option<Probe> {
 
 fn path(get: &core::HTTPGetAction) -> String {
     let path = get.path.as_deref().filter(|path| !path.is_empty()).unwrap_or("/");
-    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+    if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    }
 }
 
 fn port(port: &IntOrString) -> Port {
@@ -170,7 +182,11 @@ fn hook(handler: &core::LifecycleHandler) -> Hook {
     if let Some(get) = &handler.http_get {
         return Hook::Get(path(get));
     }
-    let command = handler.exec.as_ref().and_then(|exec| exec.command.as_deref()).unwrap_or(&[]);
+    let command = handler
+        .exec
+        .as_ref()
+        .and_then(|exec| exec.command.as_deref())
+        .unwrap_or(&[]);
     Hook::Takes(sleep_of(command).unwrap_or(Span::ZERO))
 }
 
@@ -179,7 +195,9 @@ fn hook(handler: &core::LifecycleHandler) -> Hook {
 pub fn sleep_of(command: &[String]) -> Option<Span> {
     let joined;
     let words: Vec<&str> = match command {
-        [shell, flag, script] if flag == "-c" && ["sh", "bash", "ash"].contains(&shell.rsplit('/').next().unwrap_or("")) => {
+        [shell, flag, script]
+            if flag == "-c" && ["sh", "bash", "ash"].contains(&shell.rsplit('/').next().unwrap_or("")) =>
+        {
             joined = script.trim().trim_end_matches(';').to_owned();
             joined.split_whitespace().collect()
         }

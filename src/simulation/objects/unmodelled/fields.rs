@@ -31,25 +31,39 @@ const POD: &[&str] = &[
     "affinity.nodeAffinity",
     "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.labelSelector",
     "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.namespaces",
+    "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.namespaceSelector",
+    "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.matchLabelKeys",
+    "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.mismatchLabelKeys",
     "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.topologyKey",
     "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].weight",
     "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].labelSelector",
     "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].namespaces",
+    "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].namespaceSelector",
+    "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].matchLabelKeys",
+    "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].mismatchLabelKeys",
     "affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[].topologyKey",
     "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.labelSelector",
     "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.namespaces",
+    "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.namespaceSelector",
+    "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.matchLabelKeys",
+    "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.mismatchLabelKeys",
     "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.topologyKey",
     "affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[].weight",
     "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].labelSelector",
     "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].namespaces",
+    "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].namespaceSelector",
+    "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].matchLabelKeys",
+    "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].mismatchLabelKeys",
     "affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[].topologyKey",
     "containers[].image",
     "containers[].name",
     "containers[].ports[].containerPort",
+    "containers[].ports[].hostIP",
+    "containers[].ports[].hostPort",
     "containers[].ports[].name",
     "containers[].ports[].protocol",
-    "containers[].resources.requests.cpu",
-    "containers[].resources.requests.memory",
+    // Of any resource: a node has none of what it does not advertise.
+    "containers[].resources.requests",
     // Where a message is read from when a container ends: nothing but the message differs.
     "containers[].terminationMessagePath",
     "containers[].terminationMessagePolicy",
@@ -66,14 +80,16 @@ const POD: &[&str] = &[
     "initContainers[].terminationMessagePolicy",
     "nodeName",
     "nodeSelector",
+    "overhead",
     "preemptionPolicy",
     "priority",
-    "overhead.cpu",
-    "overhead.memory",
     "priorityClassName",
     "restartPolicy",
+    "schedulerName",
+    "schedulingGates",
     "terminationGracePeriodSeconds",
     "tolerations",
+    "topologySpreadConstraints",
 ];
 
 /// Of a container, of the start or not: how its kubelet looks after it. An `exec` of a hook acts when it only sleeps.
@@ -116,6 +132,11 @@ const DAEMON_SET: &[&str] = &["selector", "template.metadata"];
 const SERVICE: &[&str] = &[
     "clusterIP",
     "clusterIPs",
+    "externalTrafficPolicy",
+    "internalTrafficPolicy",
+    "sessionAffinity",
+    "sessionAffinityConfig",
+    "trafficDistribution",
     "ports[].name",
     "ports[].nodePort",
     "ports[].port",
@@ -133,7 +154,6 @@ const CONFIG_MAP: &[&str] = &["binaryData", "data", "immutable"];
 const POD_DEFAULTS: &[(&str, &str)] = &[
     ("dnsPolicy", "\"ClusterFirst\""),
     ("enableServiceLinks", "true"),
-    ("schedulerName", "\"default-scheduler\""),
     ("serviceAccount", "\"default\""),
     ("serviceAccountName", "\"default\""),
 ];
@@ -242,8 +262,8 @@ impl Known {
         if *value == Value::Bool(false) && !ON.contains(&name) {
             return true;
         }
-        if name == "command" && path.contains(".lifecycle.") {
-            let words: Vec<String> = serde_json::from_value(value.clone()).unwrap_or_default();
+        if name == "exec" && path.contains("].lifecycle.") {
+            let words: Vec<String> = serde_json::from_value(value["command"].clone()).unwrap_or_default();
             return sleep_of(&words).is_some();
         }
         if name == "imagePullPolicy" {

@@ -42,6 +42,7 @@ pub(super) fn node(n: u32) -> NodeInfo {
             memory: 2 * GIB,
         },
         pods: 11,
+        scalars: Arc::default(),
     }
 }
 

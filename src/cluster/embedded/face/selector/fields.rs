@@ -95,7 +95,7 @@ impl FieldSelector {
 /// The fields that a resource can be selected by, besides its name and namespace. Core resources as in
 /// `pkg/apis/core/v1/conversion.go`, those of `apps` and `batch` as in `pkg/apis/{apps,batch}/v1/conversion.go`.
 fn own_fields(resource: &Resource) -> Option<&'static [&'static str]> {
-    Some(match (resource.group, resource.plural) {
+    Some(match resource.names() {
         ("", "pods") => &[
             "spec.nodeName",
             "spec.restartPolicy",

@@ -116,24 +116,6 @@ async fn another_format_is_unsupported(#[case] method: &str, #[case] path: &str,
     assert_eq!((code, &status["reason"]), (415, &json!("UnsupportedMediaType")));
 }
 
-#[tokio::test]
-async fn a_client_that_reads_only_tables_gets_none() {
-    let fixture = Fixture::new().await;
-    let ask = async |accept: &str| {
-        let request = Request::get("/api/v1/pods")
-            .header("accept", accept)
-            .body(Body::empty())
-            .unwrap();
-        fixture.client.send(request).await.unwrap().status().as_u16()
-    };
-    assert_eq!(ask("application/json;as=Table;v=v1;g=meta.k8s.io").await, 406);
-    assert_eq!(
-        ask("application/json;as=Table;v=v1;g=meta.k8s.io,application/json").await,
-        200
-    );
-    assert_eq!(ask("application/vnd.kubernetes.protobuf, */*").await, 200);
-}
-
 #[rstest]
 #[case("limit=x")]
 #[case("continue=nonsense")]

@@ -7,32 +7,12 @@ use serde_json::{Value, json};
 
 use crate::cluster::embedded::driver::Live;
 use crate::simulation::api::{
-    ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Labels, Part, Project, Resource,
+    ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Labels, Part, Project, Served,
 };
+use crate::simulation::objects::resources::RESOURCES;
 
-const fn resource(group: &'static str, plural: &'static str, kind: &'static str, namespaced: bool) -> Resource {
-    Resource {
-        group,
-        version: "v1",
-        plural,
-        kind,
-        namespaced,
-        status: true,
-        modelled: true,
-    }
-}
-
-static RESOURCES: [Resource; 6] = [
-    resource("", "namespaces", "Namespace", false),
-    resource("", "nodes", "Node", false),
-    resource("", "pods", "Pod", true),
-    resource("", "events", "Event", true),
-    Resource {
-        status: false,
-        ..resource("", "configmaps", "ConfigMap", true)
-    },
-    resource("apps", "deployments", "Deployment", true),
-];
+/// What it serves.
+const PLURALS: [&str; 6] = ["namespaces", "nodes", "pods", "events", "configmaps", "deployments"];
 
 #[derive(Debug)]
 struct Body(Value);
@@ -43,7 +23,7 @@ impl Project for Body {
     }
 }
 
-type Key = (&'static str, Option<Arc<str>>, Arc<str>);
+type Key = (String, Option<Arc<str>>, Arc<str>);
 
 /// Something that happens at a time.
 #[derive(Clone, Debug)]
@@ -67,7 +47,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub fn resource(plural: &str) -> &'static Resource {
+    pub fn resource(plural: &str) -> &'static Served {
         RESOURCES.iter().find(|resource| resource.plural == plural).unwrap()
     }
 
@@ -77,26 +57,24 @@ impl Store {
         self.log.clear();
     }
 
-    fn record(
-        &mut self,
-        resource: &'static Resource,
-        mut whole: Value,
-        before: Option<ApiObject>,
-        deleted: bool,
-    ) -> ApiObject {
+    fn record(&mut self, resource: &Served, mut whole: Value, before: Option<ApiObject>, deleted: bool) -> ApiObject {
         self.version = self.version() + 1;
         let metadata = &mut whole["metadata"];
         metadata["resourceVersion"] = json!(self.version.to_string());
         let labels: Labels = serde_json::from_value(metadata["labels"].clone()).unwrap_or_default();
         let object = ApiObject {
-            resource,
+            resource: resource.clone(),
             version: self.version,
             namespace: metadata["namespace"].as_str().map(Arc::from),
             name: Arc::from(metadata["name"].as_str().unwrap()),
             labels: Arc::new(labels),
             body: Arc::new(Body(whole)),
         };
-        let key = (resource.plural, object.namespace.clone(), Arc::clone(&object.name));
+        let key = (
+            resource.plural.to_string(),
+            object.namespace.clone(),
+            Arc::clone(&object.name),
+        );
         if deleted {
             self.objects.remove(&key);
         } else {
@@ -111,9 +89,9 @@ impl Store {
         object
     }
 
-    fn stored(&self, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Result<ApiObject, ApiError> {
+    fn stored(&self, resource: &Served, namespace: Option<&str>, name: &str) -> Result<ApiObject, ApiError> {
         let missing = || ApiError::NotFound {
-            plural: super::super::listing::qualified(resource),
+            plural: resource.qualified(),
             name: name.to_owned(),
         };
         self.get(resource, namespace, name).ok_or_else(missing)
@@ -121,53 +99,53 @@ impl Store {
 }
 
 impl ApiStore for Store {
-    fn resources(&self) -> &'static [Resource] {
-        &RESOURCES
+    fn resources(&self) -> Vec<Served> {
+        PLURALS.map(Self::resource).map(Served::clone).to_vec()
     }
 
     fn version(&self) -> u64 {
         self.version.max(1)
     }
 
-    fn get(&self, resource: &'static Resource, namespace: Option<&str>, name: &str) -> Option<ApiObject> {
+    fn get(&self, resource: &Served, namespace: Option<&str>, name: &str) -> Option<ApiObject> {
         self.objects
-            .get(&(resource.plural, namespace.map(Arc::from), Arc::from(name)))
+            .get(&(resource.plural.to_string(), namespace.map(Arc::from), Arc::from(name)))
             .cloned()
     }
 
-    fn list(&self, resource: &'static Resource, namespace: Option<&str>) -> Vec<ApiObject> {
+    fn list(&self, resource: &Served, namespace: Option<&str>) -> Vec<ApiObject> {
         let mut objects: Vec<_> = self
             .objects
             .values()
-            .filter(|object| object.resource == resource)
+            .filter(|object| object.resource == *resource)
             .cloned()
             .collect();
         objects.retain(|object| namespace.is_none() || object.namespace.as_deref() == namespace);
         objects
     }
 
-    fn changes(&self, resource: &'static Resource, after: u64) -> Result<Vec<ApiChange>, Expired> {
+    fn changes(&self, resource: &Served, after: u64) -> Result<Vec<ApiChange>, Expired> {
         if after < self.forgotten {
             return Err(Expired { oldest: self.forgotten });
         }
-        let is_after = |change: &&ApiChange| change.object.resource == resource && change.version > after;
+        let is_after = |change: &&ApiChange| change.object.resource == *resource && change.version > after;
         Ok(self.log.iter().filter(is_after).cloned().collect())
     }
 
-    fn create(&mut self, resource: &'static Resource, mut object: Value, dry_run: bool) -> Result<ApiObject, ApiError> {
+    fn create(&mut self, resource: &Served, mut object: Value, dry_run: bool) -> Result<ApiObject, ApiError> {
         if let Some(base) = object["metadata"]["generateName"].as_str() {
             object["metadata"]["name"] = json!(format!("{base}{}", self.version()));
         }
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         let namespace = object["metadata"]["namespace"].as_str().map(str::to_owned);
-        let plural = super::super::listing::qualified(resource);
+        let plural = resource.qualified();
         if self.get(resource, namespace.as_deref(), &name).is_some() {
             return Err(ApiError::AlreadyExists { plural, name });
         }
         if name.contains('_') {
             let causes = vec![("metadata.name".to_owned(), "Invalid value: no underscores".to_owned())];
             return Err(ApiError::Invalid {
-                kind: resource.kind.to_owned(),
+                kind: resource.kind.to_string(),
                 name,
                 causes,
             });
@@ -184,7 +162,7 @@ impl ApiStore for Store {
 
     fn replace(
         &mut self,
-        resource: &'static Resource,
+        resource: &Served,
         mut object: Value,
         part: Part,
         dry_run: bool,
@@ -195,7 +173,7 @@ impl ApiStore for Store {
             .as_str()
             .is_some_and(|version| version != before.version.to_string())
         {
-            let plural = super::super::listing::qualified(resource);
+            let plural = resource.qualified();
             let why = "the object has been modified; please apply your changes to the latest version and try again";
             return Err(ApiError::Conflict {
                 plural,
@@ -221,7 +199,7 @@ impl ApiStore for Store {
 
     fn delete(
         &mut self,
-        resource: &'static Resource,
+        resource: &Served,
         namespace: Option<&str>,
         name: &str,
         options: &DeleteOptions,
@@ -233,7 +211,7 @@ impl ApiStore for Store {
             .as_deref()
             .is_some_and(|uid| whole["metadata"]["uid"] != uid)
         {
-            let plural = super::super::listing::qualified(resource);
+            let plural = resource.qualified();
             return Err(ApiError::Conflict {
                 plural,
                 name: name.to_owned(),

@@ -26,7 +26,7 @@ impl Content {
     pub(super) fn object(&self, resource: &Resource) -> Result<Value, Refusal> {
         // k8s.io/apiserver/pkg/endpoints/handlers/rest.go: transformDecodeError
         let unrecognized = |why: &str| {
-            let (kind, start) = (resource.kind, summary(&self.0));
+            let (kind, start) = (&resource.kind, summary(&self.0));
             let why = format!("the object provided is unrecognized (must be of type {kind}): {why} ({start})");
             Refusal::BadRequest(why)
         };
@@ -39,7 +39,7 @@ impl Content {
         }
         // Kubernetes' decoder takes what is missing from the path.
         for (key, default) in [
-            ("kind", resource.kind.to_owned()),
+            ("kind", resource.kind.to_string()),
             ("apiVersion", resource.api_version()),
         ] {
             if object[key].as_str().unwrap_or_default().is_empty() {

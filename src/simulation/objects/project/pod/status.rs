@@ -9,6 +9,9 @@ use crate::simulation::objects::meta::{Meta, uid_text};
 use crate::simulation::objects::pod::{Phase, Pod};
 use crate::simulation::objects::template::{Container, Role};
 
+/// Source: pkg/registry/core/pod/strategy.go `applySchedulingGatedCondition`.
+const GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
+
 pub(super) fn status(meta: &Meta, pod: &Pod, spec: &Object) -> Object {
     let mut all = Object::new();
     put(&mut all, "phase", pod.phase.name());
@@ -85,6 +88,11 @@ fn conditions(meta: &Meta, pod: &Pod) -> Vec<Value> {
                 why,
             ));
         }
+        (None, None) if !pod.template.gates().is_empty() => all.push(because(
+            condition("PodScheduled", false, meta.created),
+            "SchedulingGated",
+            GATED,
+        )),
         (None, None) => {}
     }
     all
