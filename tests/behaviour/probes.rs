@@ -296,12 +296,13 @@ fn a_liveness_probe_that_always_fails_ends_in_a_crash_loop() {
         starts.push(scene.now());
         waited.push(looped);
     }
-    // It lives for 11 to 16 s: no wait for the entry's 10 s; at 20 s and more it waits.
-    assert_eq!(waited, [false, false, true, true, true, true], "{starts:?}");
+    // It lives for 15 s: no wait for the first one's 10 s; at 20 s and more it waits.
+    assert_eq!(waited, [false, false, false, true, true, true], "{starts:?}");
     let gap = |index: usize| starts[index] - starts[index - 1];
     within(gap(1), 10.0, 18.0);
-    within(gap(3) - gap(1), 20.0 - 5.0, 20.0 + 5.0);
-    within(gap(4) - gap(1), 40.0 - 5.0, 40.0 + 5.0);
+    for (index, back_off) in [(4, 20.0), (5, 40.0), (6, 80.0)] {
+        within(gap(index) - gap(1), back_off - 5.0, back_off + 5.0);
+    }
     assert!(scene.events("BackOff")[0].starts_with("Back-off restarting failed container main in pod it_shop("));
 }
 
@@ -309,17 +310,7 @@ fn a_liveness_probe_that_always_fails_ends_in_a_crash_loop() {
 #[test]
 fn the_probes_of_a_kubelet_that_has_just_started_do_not_run_in_step() {
     let spread = |age: f64| {
-        let mut scene = Scene::new("");
-        if age == 0.0 {
-            let profile = steadfast::model::profile::Profile::built_in("kind").unwrap();
-            scene.world = steadfast::simulation::world::World::new(std::sync::Arc::new(profile), 7);
-            let space = json!({"metadata": {"name": super::scene::SPACE}});
-            use steadfast::simulation::api::ApiStore as _;
-            scene
-                .world
-                .create(steadfast::simulation::objects::resources::NAMESPACES, space, false)
-                .unwrap();
-        }
+        let mut scene = Scene::aged(age, "");
         scene.describe(&web("5s"));
         scene.pod(pod(
             json!({"startupProbe": get("/health", &json!({"periodSeconds": 30}))}),

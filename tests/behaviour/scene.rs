@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use steadfast::model::application::Application;
 use steadfast::model::profile::Profile;
-use steadfast::model::time::{Span, Time};
+use steadfast::model::time::Span;
 use steadfast::simulation::api::{ApiStore as _, DeleteOptions, Part, Served, merge};
 use steadfast::simulation::objects::resources::{NAMESPACES, RESOURCES};
 use steadfast::simulation::world::World;
@@ -23,13 +23,18 @@ pub(super) struct Scene {
 impl Scene {
     /// A kind cluster, a minute old, whose images do what these services say (`name: { ... }` lines of a model).
     pub fn new(services: &str) -> Self {
+        Self::aged(60.0, services)
+    }
+
+    /// The same, so many seconds old.
+    pub fn aged(seconds: f64, services: &str) -> Self {
         let profile = Profile::built_in("kind").unwrap();
         let mut world = World::new(Arc::new(profile), 7);
         let space = json!({"metadata": {"name": SPACE}});
         world.create(NAMESPACES, space, false).unwrap();
         let mut scene = Self { world };
         scene.describe(services);
-        scene.run(60.0);
+        scene.run(seconds);
         scene
     }
 
@@ -208,9 +213,4 @@ pub(super) fn about(found: f64, expected: f64) {
 #[track_caller]
 pub(super) fn within(found: f64, from: f64, to: f64) {
     assert!((from..=to).contains(&found), "{found:.3} s, expected {from} to {to} s");
-}
-
-/// A time of the world in seconds.
-pub(super) fn seconds(time: Time) -> f64 {
-    time.0 as f64 / 1e6
 }
