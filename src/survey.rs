@@ -67,6 +67,18 @@ impl Stage {
         stage
     }
 
+    /// The stage of a world that was prepared by hand.
+    #[must_use]
+    pub const fn of(world: World) -> Self {
+        Self { world }
+    }
+
+    /// The world, to go on with by hand.
+    #[must_use]
+    pub fn into_world(self) -> World {
+        self.world
+    }
+
     /// The world.
     #[must_use]
     pub const fn world(&self) -> &World {

@@ -6,6 +6,7 @@ mod core {
     mod bench;
     mod continuing;
     mod converging;
+    mod growing;
     mod placing;
     mod watching;
 }

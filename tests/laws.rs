@@ -250,6 +250,27 @@ fn too_long(file: &File) -> Vec<String> {
     }
 }
 
+/// Files of the simulation that walk over all pods: `load.rs` does when a run starts. Whoever looks for the pods of a node, of an
+/// owner or with a label asks `objects/pod_table.rs`: a walk at every event makes a cluster's cost grow with the square of its size.
+const MAY_WALK_ALL_PODS: [&str; 1] = ["simulation/load.rs"];
+
+#[test]
+fn no_controller_walks_over_all_pods() {
+    assert_eq!(broken(walks), "");
+}
+
+fn walks(file: &File) -> Vec<String> {
+    if layer(file) != "simulation" || is_test(file) || MAY_WALK_ALL_PODS.contains(&file.path.as_str()) {
+        return Vec::new();
+    }
+    let code: String = source::code(&file.text).split_whitespace().collect();
+    ["store.pods.iter(", "store.pods.by_name("]
+        .iter()
+        .filter(|walk| code.contains(**walk))
+        .map(|walk| format!("{}: {walk}", file.path))
+        .collect()
+}
+
 #[test]
 fn the_list_of_layers_goes_up() {
     for (index, (name, below)) in LAYERS.iter().enumerate() {
@@ -396,6 +417,15 @@ fn arrows_down_are_left_in_peace() {
     ] {
         assert_eq!(arrows_up(&file(path, text)), [""; 0], "{path}: {text}");
     }
+}
+
+#[test]
+fn a_walk_over_all_pods_is_found() {
+    let walk = "let all = self\n    .store\n    .pods // all\n    .iter();";
+    let path = "simulation/control/pod_gc.rs";
+    assert_eq!(walks(&file(path, walk)), [format!("{path}: store.pods.iter(")]);
+    assert_eq!(walks(&file("simulation/load.rs", walk)), [""; 0]);
+    assert_eq!(walks(&file(path, "self.store.pods.on(machine)")), [""; 0]);
 }
 
 #[test]

@@ -14,4 +14,5 @@ pub mod replica_sets;
 pub mod routing;
 pub mod scaling_group;
 pub mod scheduling;
+pub mod selecting;
 pub mod taint_eviction;

@@ -55,8 +55,6 @@ pub enum Event {
     Retry(u32),
     /// The EndpointSlice controller looks at a Service.
     Endpoints(u32),
-    /// A kube-proxy (of a machine, or the one outside) takes over the newest endpoints of a service.
-    Proxy(Option<MachineId>, ServiceId),
     /// The node lifecycle controller looks at all nodes.
     NodeMonitor,
     /// The node lifecycle controller keeps new pods away from a lost node.

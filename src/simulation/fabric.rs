@@ -3,9 +3,13 @@
 //! The control plane (through kubelets and kube-proxies) writes it; the network only reads it. It differs from the API
 //! objects: after a power cut the pod object still says Running while the process here is gone.
 
+mod proxies;
+
 use std::sync::Arc;
 
-use crate::model::time::Span;
+pub use proxies::Proxies;
+
+use crate::model::time::{Span, Time};
 
 /// A pod, by creation order; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,10 +124,8 @@ pub struct Fabric {
     pub pods: Vec<Option<PodNet>>,
     /// By [`ServiceId`]: namespace and name.
     pub services: Vec<(Arc<str>, Arc<str>)>,
-    /// The endpoints each kube-proxy sends new connections to: `[ServiceId]` of the kube-proxy outside.
-    pub outside: Vec<Arc<[PodId]>>,
-    /// The same by [`MachineId`], then [`ServiceId`]. A machine's list may be shorter than the number of services: no endpoints.
-    pub inside: Vec<Vec<Arc<[PodId]>>>,
+    /// The endpoints each kube-proxy sends new connections to.
+    pub proxies: Proxies,
     /// The Service of the cluster's name server (`kube-system/kube-dns`), when there is one.
     pub dns: Option<ServiceId>,
     /// By [`ServiceId`]; a shorter list: the default.
@@ -135,15 +137,11 @@ pub struct Fabric {
 }
 
 impl Fabric {
-    /// The endpoints that a new connection from `origin` to `service` may go to; each is equally likely.
+    /// The endpoints that a new connection from `origin` to `service` may go to now; each is equally likely.
     #[inline]
     #[must_use]
-    pub fn endpoints(&self, origin: Origin, service: ServiceId) -> &[PodId] {
-        let lists = match origin {
-            Origin::Outside => &self.outside,
-            Origin::Machine(machine) => &self.inside[machine.0 as usize],
-        };
-        lists.get(service.0 as usize).map_or(&[], |list| list)
+    pub fn endpoints(&self, origin: Origin, service: ServiceId, now: Time) -> &[PodId] {
+        self.proxies.list(origin, service, now)
     }
 
     /// How connections to a service are spread.

@@ -101,7 +101,6 @@ impl World {
             .position(|zone| **zone == *self.machines[id.0 as usize].zone);
         self.fabric.zones.push(zone.map_or(u32::MAX, |index| index as u32));
         self.fabric.machines.push(Power::Booting);
-        self.fabric.inside.push(Vec::new());
         self.after(boot, Event::Booted(id));
         id
     }
@@ -249,7 +248,7 @@ impl World {
         if let Some(info) = self.node_info(id) {
             self.scheduler.add_node(info);
         }
-        self.adopt_proxy(id);
+        self.fabric.proxies.start(id, self.now);
         self.targets_changed();
         self.daemon_sets_changed();
         self.room_appeared();
@@ -362,11 +361,10 @@ impl World {
     }
 
     fn victims(&self, ids: &[MachineId]) -> Vec<Victim> {
-        let mut all: Vec<Victim> = self
-            .store
-            .pods
+        let mut all: Vec<Victim> = ids
             .iter()
-            .filter(|(_, row)| row.body.node.is_some_and(|node| ids.contains(&node)) && !row.body.is_finished())
+            .flat_map(|&id| self.store.pods.on(id))
+            .filter(|(_, row)| !row.body.is_finished())
             .map(|(_, row)| Victim {
                 pod: row.meta.name.to_string(),
                 app: row.body.app.to_string(),

@@ -5,6 +5,7 @@ pub mod meta;
 pub mod node;
 pub mod parse;
 pub mod pod;
+pub mod pod_table;
 pub mod project;
 pub mod quantity;
 pub mod resources;

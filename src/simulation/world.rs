@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::control::autoscaler::AutoscalerState;
+use super::control::daemon_sets::Daemons;
 use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
+use super::control::selecting::Selecting;
 use super::event::Event;
 use super::fabric::Fabric;
 use super::kubelet::Runtime;
@@ -29,6 +31,8 @@ use crate::model::time::{Span, Time};
 pub struct World {
     pub(super) now: Time,
     pub(super) seed: u64,
+    /// Events of the cluster handled so far.
+    pub(super) handled: u64,
     pub(super) profile: Arc<Profile>,
     pub(super) queue: Queue<Event>,
     pub(super) store: Store,
@@ -46,6 +50,8 @@ pub struct World {
     /// The number of pods that each Deployment's controller last acted on.
     pub(super) desired: BTreeMap<u32, u32>,
     pub(super) dirty: Dirty,
+    pub(super) selecting: Selecting,
+    pub(super) daemons: Daemons,
     pub(super) lifecycle: NodeLifecycle,
     /// Planned evictions: pod to the number of its plan.
     pub(super) evictions: BTreeMap<u32, u32>,
@@ -54,8 +60,6 @@ pub struct World {
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     pub(super) balancers: Balancers,
-    /// The newest endpoints of each service, by [`super::fabric::ServiceId`], on their way to the kube-proxies.
-    pub(super) endpoints: Vec<Arc<[super::fabric::PodId]>>,
     pub(super) chance: Chance,
     pub(super) history: Vec<history::Event>,
     /// The journeys of the running load, for the history's header.
@@ -111,6 +115,7 @@ impl World {
         let mut world = Self {
             now: Time::ZERO,
             seed,
+            handled: 0,
             queue: Queue::default(),
             store: Store::default(),
             fabric: Fabric::default(),
@@ -123,6 +128,8 @@ impl World {
             owned: BTreeMap::new(),
             desired: BTreeMap::new(),
             dirty: Dirty::default(),
+            selecting: Selecting::default(),
+            daemons: Daemons::default(),
             lifecycle: NodeLifecycle::default(),
             evictions: BTreeMap::new(),
             plans: 0,
@@ -130,7 +137,6 @@ impl World {
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             balancers: Balancers::default(),
-            endpoints: Vec::new(),
             chance: Chance {
                 controllers: Stream::new(seed, "controllers"),
                 scheduler: Stream::new(seed, "scheduler"),
@@ -202,6 +208,12 @@ impl World {
         &self.network
     }
 
+    /// How many events of the cluster were handled so far, load aside.
+    #[must_use]
+    pub const fn events_handled(&self) -> u64 {
+        self.handled
+    }
+
     /// The transitions so far.
     #[must_use]
     pub fn transitions(&self) -> &[history::Event] {
@@ -252,6 +264,7 @@ impl World {
             }
             let Some((at, event)) = self.queue.pop() else { break };
             self.now = self.now.max(at);
+            self.handled += 1;
             self.handle(event);
         }
         self.now = self.now.max(until);
@@ -283,7 +296,6 @@ impl World {
             Event::Schedule => self.schedule_next(),
             Event::Retry(pod) => self.retry_pod(pod),
             Event::Endpoints(row) => self.sync_endpoints(row),
-            Event::Proxy(machine, service) => self.sync_proxy(machine, service),
             Event::NodeMonitor => self.monitor_nodes(),
             Event::NoSchedule(node) => self.keep_pods_away(node),
             Event::TaintNext(zone) => self.taint_next(zone),

@@ -199,6 +199,12 @@ impl World {
         if let Some(id) = self.autoscaler.draining {
             return self.remove_drained(pod, id);
         }
+        if self.group.desired <= group.min {
+            // cluster-autoscaler processors/nodes/pre_filtering_processor.go: "node group min size reached", no candidates.
+            self.autoscaler.unneeded.clear();
+            self.autoscaler.judged = u64::MAX;
+            return;
+        }
         // The answer depends on pods and nodes alone: while none moved it stays.
         if self.autoscaler.judged != self.moves {
             self.autoscaler.judged = self.moves;
@@ -208,7 +214,7 @@ impl World {
             .autoscaler
             .last_add
             .is_none_or(|at| now.since(at) >= Span::from(flags.delay_after_add));
-        if !settled || self.group.desired <= group.min || self.fabric.machines.contains(&Power::Booting) {
+        if !settled || self.fabric.machines.contains(&Power::Booting) {
             return;
         }
         let due = self
@@ -239,11 +245,7 @@ impl World {
     /// Removes the drained node once its last pod is gone.
     fn remove_drained(&mut self, pod: u32, id: MachineId) {
         let daemons = |row: &Row<Pod>| row.meta.owner.as_ref().is_some_and(|owner| owner.kind == "DaemonSet");
-        let left = self
-            .store
-            .pods
-            .iter()
-            .any(|(_, row)| row.body.node == Some(id) && !daemons(row));
+        let left = self.store.pods.on(id).any(|(_, row)| !daemons(row));
         if left {
             return;
         }
@@ -286,11 +288,9 @@ impl World {
     fn movable_pods(&self, id: MachineId) -> Vec<PodId> {
         self.store
             .pods
-            .iter()
+            .on(id)
             .filter(|(_, pod)| {
-                pod.body.node == Some(id)
-                    && pod.meta.deletion.is_none()
-                    && pod.meta.owner.as_ref().is_none_or(|owner| owner.kind != "DaemonSet")
+                pod.meta.deletion.is_none() && pod.meta.owner.as_ref().is_none_or(|owner| owner.kind != "DaemonSet")
             })
             .map(|(row, _)| PodId(row))
             .collect()
@@ -301,10 +301,8 @@ impl World {
     fn is_unneeded(&mut self, id: MachineId, percent: u32) -> bool {
         let pods = self.movable_pods(id);
         let mut used = super::super::objects::quantity::Amount::default();
-        for (_, pod) in self.store.pods.iter() {
-            if pod.body.node == Some(id) {
-                used = used.plus(pod.body.template.requests);
-            }
+        for (_, pod) in self.store.pods.on(id) {
+            used = used.plus(pod.body.template.requests);
         }
         let Some(info) = self.node_info(id) else { return false };
         let busy = (used.cpu_milli * 100 / info.allocatable.cpu_milli.max(1))

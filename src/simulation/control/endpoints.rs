@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::super::api::Labels;
 use super::super::event::Event;
-use super::super::fabric::{MachineId, PodId, ServiceId};
+use super::super::fabric::{PodId, ServiceId};
 use super::super::objects::pod::Phase;
 use super::super::objects::service::Endpoint;
 use super::super::world::{World, draw};
@@ -18,13 +18,7 @@ use crate::model::history::What;
 impl World {
     /// Marks the Services that select pods with these labels.
     pub(in crate::simulation) fn selected_by(&mut self, namespace: &str, labels: &Labels) {
-        let rows: Vec<u32> = self
-            .store
-            .services
-            .by_name(Some(namespace))
-            .filter(|(_, service)| selects(&service.body.selector, labels))
-            .map(|(row, _)| row)
-            .collect();
+        let rows = self.selecting.services(&self.store.services, namespace, labels);
         for row in rows {
             self.service_changed(row);
         }
@@ -44,12 +38,16 @@ impl World {
         };
         let Some(slice) = service.body.slice else { return };
         let mut endpoints: Vec<Endpoint> = Vec::new();
-        for (pod, it) in self.store.pods.by_name(Some(&service.meta.namespace)) {
+        for (pod, it) in self
+            .store
+            .pods
+            .labelled(&service.meta.namespace, &service.body.selector)
+        {
             let body = &it.body;
             let (Some(address), Some(node)) = (body.address, body.node) else {
                 continue;
             };
-            if body.phase != Phase::Running || !selects(&service.body.selector, &it.meta.labels) {
+            if body.phase != Phase::Running {
                 continue;
             }
             let (serving, terminating) = (body.is_ready(), it.meta.deletion.is_some());
@@ -66,7 +64,6 @@ impl World {
                 terminating,
             });
         }
-        endpoints.sort_by_key(|endpoint| endpoint.pod);
         self.name_ports(
             slice,
             &service.body.spec,
@@ -164,44 +161,16 @@ impl World {
 
     /// Sends a service's endpoints to every kube-proxy.
     pub(in crate::simulation) fn propagate(&mut self, service: ServiceId, endpoints: Arc<[PodId]>) {
-        let index = service.0 as usize;
-        if self.endpoints.len() <= index {
-            self.endpoints.resize(index + 1, Arc::from([]));
-        }
-        if self.endpoints[index] == endpoints {
+        if *self.fabric.proxies.newest(service) == *endpoints {
             return;
         }
-        self.endpoints[index] = endpoints;
-        let delay = draw(&mut self.chance.services, self.profile.services.proxy);
-        self.after(delay, Event::Proxy(None, service));
-        for machine in 0..self.machines.len() {
-            let id = MachineId(machine as u32);
-            if self.fabric.powered(id) {
-                let delay = draw(&mut self.chance.services, self.profile.services.proxy);
-                self.after(delay, Event::Proxy(Some(id), service));
-            }
-        }
+        self.fabric.proxies.change(
+            service,
+            endpoints,
+            self.now,
+            self.profile.services.proxy.spans(),
+            &mut self.chance.services,
+            &self.fabric.machines,
+        );
     }
-
-    pub(in crate::simulation) fn sync_proxy(&mut self, machine: Option<MachineId>, service: ServiceId) {
-        let newest = self.endpoints[service.0 as usize].clone();
-        let lists = match machine {
-            None => &mut self.fabric.outside,
-            Some(machine) => &mut self.fabric.inside[machine.0 as usize],
-        };
-        let index = service.0 as usize;
-        if lists.len() <= index {
-            lists.resize(index + 1, Arc::from([]));
-        }
-        lists[index] = newest;
-    }
-
-    /// A new node's kube-proxy starts with the endpoints as they are.
-    pub(in crate::simulation) fn adopt_proxy(&mut self, machine: MachineId) {
-        self.fabric.inside[machine.0 as usize] = self.endpoints.clone();
-    }
-}
-
-fn selects(selector: &Labels, labels: &Labels) -> bool {
-    !selector.is_empty() && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }

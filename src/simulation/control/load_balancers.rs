@@ -202,7 +202,7 @@ impl World {
     /// Whether a check of a node's port is answered: the machine lives, and its kube-proxy sends it on to some endpoint that its policy
     /// allows. (Under `Local` the check asks kube-proxy's `healthCheckNodePort`, which says just that.)
     fn passes_check(&self, id: ServiceId, machine: MachineId) -> bool {
-        let endpoints = self.fabric.endpoints(Origin::Machine(machine), id);
+        let endpoints = self.fabric.endpoints(Origin::Machine(machine), id, self.now);
         let here = |pod| self.fabric.pod(pod).is_some_and(|net| net.machine == machine);
         self.fabric.powered(machine)
             && match self.fabric.routing(id).external {

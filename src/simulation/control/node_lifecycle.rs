@@ -125,8 +125,8 @@ impl World {
         let pods: Vec<u32> = self
             .store
             .pods
-            .iter()
-            .filter(|(_, pod)| pod.body.node == Some(node.body.machine) && pod.body.is_ready())
+            .on(node.body.machine)
+            .filter(|(_, pod)| pod.body.is_ready())
             .map(|(pod, _)| pod)
             .collect();
         for pod in pods {

@@ -23,16 +23,20 @@ impl World {
         let (now, machines, missing) = (self.now, &self.machines, &mut self.pod_gc.missing);
         missing.retain(|machine, _| machines[machine.0 as usize].node.is_none());
         let mut orphans = Vec::new();
-        for (row, pod) in self.store.pods.iter() {
-            let Some(machine) = pod.body.node else { continue };
-            if machines[machine.0 as usize].node.is_some() {
-                continue;
-            }
-            let since = *missing.entry(machine).or_insert(now);
-            if now.since(since) >= quarantine {
-                orphans.push(row);
+        for (number, _) in machines
+            .iter()
+            .enumerate()
+            .filter(|(_, machine)| machine.node.is_none())
+        {
+            let machine = MachineId(number as u32);
+            for (row, _) in self.store.pods.on(machine) {
+                let since = *missing.entry(machine).or_insert(now);
+                if now.since(since) >= quarantine {
+                    orphans.push(row);
+                }
             }
         }
+        orphans.sort_unstable();
         for pod in orphans {
             self.mark_disrupted(pod, "DeletionByPodGC");
             self.store.change_pod(pod, |pod| pod.body.phase = Phase::Failed);

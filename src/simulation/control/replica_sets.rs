@@ -3,12 +3,15 @@
 //! Source: pkg/controller/replicaset/replica_set.go; ranks of deletion: pkg/controller/controller_utils.go `ActivePodsWithRanks`.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use super::super::event::Event;
+use super::super::fabric::MachineId;
 use super::super::objects::meta::Owner;
+use super::super::objects::pod_table::Owned;
 use super::super::objects::workload::ReplicaSetStatus;
 use super::super::world::{World, draw};
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 
 impl World {
     pub(in crate::simulation) fn replica_set_changed(&mut self, row: u32) {
@@ -38,10 +41,9 @@ impl World {
         let Some(set) = self.store.replica_sets.shared(row).cloned() else {
             return;
         };
-        let mut pods = self.active_pods(set.meta.uid);
-        let wanted = set.body.replicas as usize;
+        let (have, wanted) = (self.store.pods.owned(set.meta.uid).active, set.body.replicas);
         if set.meta.deletion.is_none() {
-            for _ in pods.len()..wanted {
+            for _ in have..wanted {
                 let owner = Owner {
                     api_version: "apps/v1",
                     kind: "ReplicaSet",
@@ -51,29 +53,25 @@ impl World {
                 };
                 self.create_owned_pod(&set.meta.namespace, owner, set.body.template.clone(), &set.body.app);
             }
-            if pods.len() > wanted {
+            if have > wanted {
                 let cause = if wanted == 0 { "rollout" } else { "scale-down" };
+                let mut pods = self.active_pods(set.meta.uid);
                 self.rank_for_deletion(&mut pods);
-                for &pod in &pods[..pods.len() - wanted] {
+                for &pod in pods.iter().take((have - wanted) as usize) {
                     self.delete_pod(pod, cause, None);
                 }
             }
         }
-        let pods = self.active_pods(set.meta.uid);
-        let ready: Vec<Time> = pods
-            .iter()
-            .filter_map(|&pod| self.store.pod(pod)?.body.ready)
-            .filter_map(|(ready, since)| ready.then_some(since + set.body.min_ready))
-            .collect();
-        // Ready for `minReadySeconds` is available (pkg/api/v1/pod/util.go `IsPodAvailable`); the controller looks again then.
-        let available = ready.iter().filter(|&&at| at <= self.now).count() as u32;
-        if let Some(&next) = ready.iter().filter(|&&at| at > self.now).min() {
-            self.queue.post(next, Event::ReplicaSet(row));
-        }
+        let Owned { active, ready } = self.store.pods.owned(set.meta.uid);
+        let available = if set.body.min_ready == Span::ZERO {
+            ready
+        } else {
+            self.available(row, set.meta.uid, set.body.min_ready)
+        };
         let status = ReplicaSetStatus {
             observed: set.meta.generation,
-            replicas: pods.len() as u32,
-            ready: ready.len() as u32,
+            replicas: active,
+            ready,
             available,
         };
         if status != set.body.status {
@@ -86,15 +84,33 @@ impl World {
         }
     }
 
+    /// The pods that have been Ready for `minReadySeconds` (pkg/api/v1/pod/util.go `IsPodAvailable`); the controller looks again when
+    /// the next one has.
+    fn available(&mut self, row: u32, owner: u64, min_ready: Span) -> u32 {
+        let ready: Vec<Time> = self
+            .active_pods(owner)
+            .into_iter()
+            .filter_map(|pod| self.store.pod(pod)?.body.ready)
+            .filter_map(|(ready, since)| ready.then_some(since + min_ready))
+            .collect();
+        if let Some(&next) = ready.iter().filter(|&&at| at > self.now).min() {
+            self.queue.post(next, Event::ReplicaSet(row));
+        }
+        ready.iter().filter(|&&at| at <= self.now).count() as u32
+    }
+
     /// Orders pods by who is deleted first: without a node, not running, not ready, doubled up on a node, ready for less
     /// long, more restarts, younger.
     fn rank_for_deletion(&self, pods: &mut [u32]) {
         let on_node = |pod: u32| self.store.pod(pod).and_then(|row| row.body.node);
-        let all = pods.to_vec();
-        pods.sort_by_key(|&pod| {
+        let mut company: BTreeMap<Option<MachineId>, usize> = BTreeMap::new();
+        for &pod in &*pods {
+            *company.entry(on_node(pod)).or_default() += 1;
+        }
+        pods.sort_by_cached_key(|&pod| {
             let row = self.store.pod(pod);
             let body = row.map(|row| &row.body);
-            let shared = all.iter().filter(|&&other| on_node(other) == on_node(pod)).count();
+            let shared = company.get(&on_node(pod)).copied().unwrap_or(0);
             (
                 body.is_some_and(|pod| pod.node.is_some()),
                 body.is_some_and(|pod| pod.phase == super::super::objects::pod::Phase::Running),

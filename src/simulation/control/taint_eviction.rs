@@ -15,8 +15,8 @@ impl World {
         let pods: Vec<(u32, Option<Span>)> = self
             .store
             .pods
-            .iter()
-            .filter(|(_, pod)| pod.body.node == Some(machine) && pod.meta.deletion.is_none())
+            .on(machine)
+            .filter(|(_, pod)| pod.meta.deletion.is_none())
             .map(|(row, pod)| {
                 let shortest = info
                     .taints
@@ -36,9 +36,9 @@ impl World {
     }
 
     pub(in crate::simulation) fn cancel_evictions(&mut self, machine: MachineId) {
-        let store = &self.store;
-        self.evictions
-            .retain(|&pod, _| store.pod(pod).is_some_and(|pod| pod.body.node != Some(machine)));
+        for (pod, _) in self.store.pods.on(machine) {
+            self.evictions.remove(&pod);
+        }
     }
 
     pub(in crate::simulation) fn evict(&mut self, pod: u32, plan: u32) {

@@ -229,8 +229,7 @@ impl World {
             self.network.waits_for(model).iter().all(|service| {
                 self.fabric
                     .service(&meta.namespace, service)
-                    .and_then(|id| self.endpoints.get(id.0 as usize))
-                    .is_some_and(|pods| pods.iter().any(|&pod| self.listens(pod)))
+                    .is_some_and(|id| self.fabric.proxies.newest(id).iter().any(|&pod| self.listens(pod)))
             })
         });
         if !ready {

@@ -79,7 +79,7 @@ impl Network {
                 }
                 attempt += 1;
                 // kube-proxy forgets the entries of an endpoint that is gone (pkg/proxy/conntrack/cleanup.go).
-                let same = first.filter(|pod| fabric.endpoints(origin, server).contains(pod));
+                let same = first.filter(|pod| fabric.endpoints(origin, server, self.now).contains(pod));
                 let chosen = match same {
                     Some(pod) => Choice::Pod(pod),
                     None => self.choose(fabric, origin, Traffic::Internal, client, server),

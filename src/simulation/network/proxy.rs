@@ -71,7 +71,7 @@ impl Network {
     ) -> Choice {
         let routing = fabric.routing(service);
         if routing == Routing::default() {
-            return match fabric.endpoints(origin, service) {
+            return match fabric.endpoints(origin, service, self.now) {
                 [] => Choice::Reject,
                 [only] => Choice::Pod(*only),
                 many => Choice::Pod(many[self.chance.choice.index(many.len())]),
@@ -92,7 +92,7 @@ impl Network {
         // A headless name resolves to the pods: no kube-proxy, no policy. Name servers learn of a change about as fast as the
         // kube-proxy outside does.
         let origin = if routing.headless { Origin::Outside } else { origin };
-        let all = fabric.endpoints(origin, service);
+        let all = fabric.endpoints(origin, service, self.now);
         if all.is_empty() {
             return Choice::Reject;
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::meta::Meta;
 use super::node::{Lease, Node};
 use super::pod::Pod;
+use super::pod_table::Pods;
 use super::resources::RESOURCES;
 use super::service::{EndpointSlice, Service};
 use super::stored::{Event, Stored};
@@ -25,7 +26,7 @@ pub struct Store {
     /// Nodes.
     pub nodes: Table<Node>,
     /// Pods; the row is the [`crate::simulation::fabric::PodId`].
-    pub pods: Table<Pod>,
+    pub pods: Pods,
     /// Services.
     pub services: Table<Service>,
     /// Deployments.
@@ -50,7 +51,7 @@ impl Default for Store {
             versions: Versions::default(),
             namespaces: Table::default(),
             nodes: Table::default(),
-            pods: Table::default(),
+            pods: Pods::default(),
             services: Table::default(),
             deployments: Table::default(),
             replica_sets: Table::default(),

@@ -132,6 +132,12 @@ impl<T: Clone> Table<T> {
         self.rows.len() as u32
     }
 
+    /// The version of the newest change; 0 before the first.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.log.back().map_or(0, |change| change.version)
+    }
+
     /// All objects in the order of their creation.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Row<T>)> {
         self.rows

@@ -1,7 +1,5 @@
 //! A cluster built by hand: one machine per pod, every kube-proxy with the same endpoints.
 
-use std::sync::Arc;
-
 use serde::de::DeserializeOwned;
 
 use crate::model::application::Application;
@@ -134,7 +132,6 @@ impl Rig {
         for _ in 0..replicas {
             let machine = MachineId(fabric.machines.len() as u32);
             fabric.machines.push(Power::On);
-            fabric.inside.push(fabric.outside.clone());
             pods.push(PodId(fabric.pods.len() as u32));
             fabric.pods.push(Some(PodNet {
                 machine,
@@ -145,11 +142,8 @@ impl Rig {
         }
         self.replicas.push(replicas as usize);
         fabric.services.push((namespace.into(), name.into()));
-        let pods: Arc<[PodId]> = pods.into();
-        fabric.outside.push(pods.clone());
-        for list in &mut fabric.inside {
-            list.push(pods.clone());
-        }
+        let service = ServiceId(fabric.services.len() as u32 - 1);
+        fabric.proxies.set(service, pods.into());
     }
 
     /// Adds name servers.
@@ -235,11 +229,7 @@ impl Rig {
             .iter()
             .position(|(_, name)| &**name == service)
             .expect("a service");
-        let pods: Arc<[PodId]> = pods.into();
-        self.fabric.outside[index] = pods.clone();
-        for list in &mut self.fabric.inside {
-            list[index] = pods.clone();
-        }
+        self.fabric.proxies.set(ServiceId(index as u32), pods.into());
     }
 
     /// Stops at `seconds`, lets slots end, and gives everything.
