@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use steadfast::app::manifest::Manifest;
-use steadfast::model::experiment::{Claim, Hypothesis, Plan};
+use steadfast::model::experiment::{Afterwards, Claim, Hypothesis, Plan};
 use steadfast::model::journey::Journey;
 use steadfast::model::profile::Profile;
 use steadfast::report::summary::Summary;
@@ -32,7 +32,9 @@ fn plan(journey: &str) -> Plan {
                 at_least_ppm: 990_000,
             },
         }],
-        fault: NodeFailure::terminate().percent(40),
+        fault: NodeFailure::terminate().percent(40).into(),
+        more_faults: Vec::new(),
+        afterwards: Afterwards::default(),
         observe: 10.mins(),
         expected: Verdict::Held,
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use steadfast::app::manifest::Manifest;
-use steadfast::model::experiment::{Claim, Hypothesis, Plan};
+use steadfast::model::experiment::{Afterwards, Claim, Hypothesis, Plan};
 use steadfast::model::history::What;
 use steadfast::model::journey::Journey;
 use steadfast::model::profile::Profile;
@@ -176,7 +176,9 @@ fn strike(nodes: u32, pods: u32) {
                 at_least_ppm: 990_000,
             },
         }],
-        fault: NodeFailure::terminate().percent(10),
+        fault: NodeFailure::terminate().percent(10).into(),
+        more_faults: Vec::new(),
+        afterwards: Afterwards::Left,
         observe: 10.mins(),
         expected: Verdict::Held,
     };

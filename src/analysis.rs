@@ -11,7 +11,6 @@
 //!
 //! The order of events of equal time has no effect.
 
-use crate::model::fault::Mode;
 use crate::model::history::{History, Victim};
 
 pub mod availability;
@@ -40,8 +39,6 @@ pub use window::Window;
 /// The measures of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Analysis {
-    /// How the nodes were to fail.
-    pub mode: Mode,
     /// The observation; without an injection there is none, and every count is zero.
     pub window: Option<Window>,
     /// The pods that ran on the struck nodes, by name in order.
@@ -132,7 +129,6 @@ pub fn analyse(history: &History) -> Analysis {
         });
     }
     Analysis {
-        mode: history.header.plan.fault.mode,
         window,
         victims,
         journeys,

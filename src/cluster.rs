@@ -1,6 +1,7 @@
 //! The clusters on which an experiment runs, behind one handle.
 
 pub mod embedded;
+mod injecting;
 
 use std::time::Duration;
 
@@ -8,15 +9,18 @@ use crate::model::application::Application;
 use crate::model::experiment::Plan;
 #[cfg(feature = "cli")]
 use crate::model::fault::Candidate;
-use crate::model::fault::{Mode, Rounding};
+use crate::model::fault::{Fault, Rounding, SelectError};
 use crate::model::history::History;
 use crate::model::journey::Journey;
 use crate::model::profile::ProfileError;
+use crate::simulation::faults::ScopeId;
 use crate::simulation::network::InstallError;
 #[cfg(feature = "cli")]
 use crate::simulation::world::World;
 use embedded::Embedded;
 use embedded::driver::DriverError;
+
+pub use injecting::ActiveFault;
 
 /// The variable that chooses the cluster: `embedded` (default).
 pub const CLUSTER: &str = "STEADFAST_CLUSTER";
@@ -43,6 +47,12 @@ pub enum ClusterError {
     /// The model or a journey makes no sense.
     #[error("the application model makes no sense")]
     Model(#[from] InstallError),
+    /// A fault's targets could not be chosen.
+    #[error("the fault has no targets")]
+    Targets(#[from] SelectError),
+    /// The cluster's nodes could not be listed.
+    #[error("the cluster's nodes could not be listed")]
+    Nodes(#[source] Box<kube::Error>),
     /// The cluster's own workloads did not start.
     #[error("the cluster's own workloads are not ready after {0} s of cluster time")]
     NotReady(u64),
@@ -157,8 +167,17 @@ impl Cluster {
         self.backend.note_steady_state(seconds, met)
     }
 
-    pub(crate) fn inject(&self, mode: Mode, nodes: &[String]) -> Result<(), ClusterError> {
-        self.backend.inject(mode, nodes)
+    /// Begins faults on the nodes chosen for each by [`Cluster::targets`].
+    pub(crate) fn begin(&self, faults: &[Fault], nodes: Vec<Vec<String>>) -> Result<Vec<ScopeId>, ClusterError> {
+        faults
+            .iter()
+            .zip(nodes)
+            .map(|(fault, nodes)| self.backend.begin(fault, nodes))
+            .collect()
+    }
+
+    pub(crate) fn heal(&self, scope: ScopeId) -> Result<(), ClusterError> {
+        self.backend.heal(scope)
     }
 
     /// The nodes that a fault would take now.

@@ -37,8 +37,8 @@ use std::time::Duration;
 use crate::analysis::{Analysis, Judgement, analyse, judge};
 use crate::app::Claimed;
 use crate::cluster::ClusterError;
-use crate::model::experiment::{Plan, Verdict};
-use crate::model::fault::{NodeFailure, SelectError};
+use crate::model::experiment::{Afterwards, Plan, Verdict};
+use crate::model::fault;
 use crate::model::history::History;
 use crate::report::RunView;
 
@@ -52,9 +52,9 @@ pub struct Missing;
 #[derive(Clone, Debug)]
 pub struct Hypotheses(Vec<Claimed>);
 
-/// A fault.
+/// Faults, at least one.
 #[derive(Clone, Debug)]
-pub struct Fault(NodeFailure);
+pub struct Fault(Vec<fault::Fault>);
 
 /// The length of the observation.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +68,7 @@ pub struct Experiment<H = Missing, F = Missing, O = Missing> {
     hypotheses: H,
     fault: F,
     observation: O,
+    afterwards: Afterwards,
     expected: Verdict,
 }
 
@@ -79,6 +80,7 @@ impl Experiment {
             hypotheses: Missing,
             fault: Missing,
             observation: Missing,
+            afterwards: Afterwards::Left,
             expected: Verdict::Held,
         }
     }
@@ -92,6 +94,7 @@ impl<F, O> Experiment<Missing, F, O> {
             hypotheses: Hypotheses(vec![hypothesis]),
             fault: self.fault,
             observation: self.observation,
+            afterwards: self.afterwards,
             expected: self.expected,
         }
     }
@@ -106,15 +109,32 @@ impl<F, O> Experiment<Hypotheses, F, O> {
 }
 
 impl<H, O> Experiment<H, Missing, O> {
-    /// The fault.
-    pub fn fault(self, fault: NodeFailure) -> Experiment<H, Fault, O> {
+    /// The fault: a [`NodeFailure`](fault::NodeFailure) or a [`PodFailure`](fault::PodFailure).
+    pub fn fault(self, fault: impl Into<fault::Fault>) -> Experiment<H, Fault, O> {
         Experiment {
             name: self.name,
             hypotheses: self.hypotheses,
-            fault: Fault(fault),
+            fault: Fault(vec![fault.into()]),
             observation: self.observation,
+            afterwards: self.afterwards,
             expected: self.expected,
         }
+    }
+}
+
+impl<H, O> Experiment<H, Fault, O> {
+    /// One more fault. It is injected with the first one and strikes when it says: `.after(30.secs())`. Nodes that it chooses by a share
+    /// or a number are others than those of the faults before it.
+    pub fn and_fault(mut self, fault: impl Into<fault::Fault>) -> Self {
+        self.fault.0.push(fault.into());
+        self
+    }
+
+    /// After the observation every fault that can be healed is: machines are switched on, connected, resumed, nodes uncordoned.
+    /// Without it the cluster stays as the faults left it.
+    pub const fn heal_afterwards(mut self) -> Self {
+        self.afterwards = Afterwards::Healed;
+        self
     }
 }
 
@@ -126,6 +146,7 @@ impl<H, F> Experiment<H, F, Missing> {
             hypotheses: self.hypotheses,
             fault: self.fault,
             observation: Observation(length),
+            afterwards: self.afterwards,
             expected: self.expected,
         }
     }
@@ -154,13 +175,23 @@ pub enum ExperimentError {
     Ambiguous(String),
     /// The fault's targets could not be chosen.
     #[error("the fault has no targets")]
-    Targets(#[source] SelectError),
+    Targets(#[source] fault::SelectError),
     /// The cluster's API failed.
     #[error("the cluster's nodes could not be listed")]
     Nodes(#[source] Box<kube::Error>),
     /// The cluster failed.
     #[error("the cluster failed during the run")]
-    Cluster(#[from] ClusterError),
+    Cluster(#[source] ClusterError),
+}
+
+impl From<ClusterError> for ExperimentError {
+    fn from(error: ClusterError) -> Self {
+        match error {
+            ClusterError::Targets(source) => Self::Targets(source),
+            ClusterError::Nodes(source) => Self::Nodes(source),
+            other => Self::Cluster(other),
+        }
+    }
 }
 
 /// A run: its history, what was measured, and what it shows.

@@ -32,11 +32,11 @@ mod error;
 mod snapshot;
 
 pub use app::App;
-pub use cluster::Cluster;
+pub use cluster::{ActiveFault, Cluster};
 pub use error::{Error, Result};
 pub use experiment::{Experiment, Report};
 pub use model::experiment::Verdict;
-pub use model::fault::NodeFailure;
+pub use model::fault::{NodeFailure, PodFailure};
 pub use model::units::Units;
 pub use sockshop::SockShop;
 

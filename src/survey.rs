@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::app::manifest::Manifest;
 use crate::experiment::{DRAIN, STEADY, STEADY_WITHIN};
 use crate::model::application::Application;
-use crate::model::experiment::Plan;
-use crate::model::fault::{SelectError, choose};
+use crate::model::experiment::{Afterwards, Plan};
+use crate::model::fault::{SelectError, choose_all};
 use crate::model::history::History;
 use crate::model::journey::Journey;
 use crate::model::profile::Profile;
@@ -170,10 +170,19 @@ impl Stage {
         world.note_steady_state(STEADY, steady);
         if steady {
             let rounding = world.profile().terminate.rounding;
-            let victims = choose(&plan.fault, &world.candidates(), rounding, world.seed())?;
-            world.inject(plan.fault.mode, &victims);
+            let victims = choose_all(plan.faults(), &world.candidates(), rounding, world.seed())?;
+            let scopes: Vec<_> = plan
+                .faults()
+                .zip(victims)
+                .map(|(fault, nodes)| world.begin(fault, nodes))
+                .collect();
             world.run_for(plan.observe.into());
             world.stop_load();
+            if plan.afterwards == Afterwards::Healed {
+                for scope in scopes {
+                    world.heal(scope);
+                }
+            }
             world.run_for(DRAIN.into());
         }
         Ok(world.finish(plan, application, "embedded"))

@@ -3,9 +3,14 @@
 #![expect(clippy::needless_pass_by_value, reason = "a literal at every call")]
 
 mod behaviour {
+    mod admission;
+    mod bench;
     mod containers;
     mod ending;
+    mod pod_gc;
     mod probes;
+    mod rolling_update;
     mod scene;
     mod scheduler;
+    mod taint_eviction;
 }

@@ -4,6 +4,7 @@
 mod experiment {
     mod clusters;
     mod evidence;
+    mod faults;
     mod images;
     mod refusing;
     mod small;

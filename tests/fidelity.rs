@@ -6,11 +6,14 @@ mod fidelity {
     mod autoscaler;
     mod balancing;
     mod base;
+    mod budgets;
     mod delete;
     mod ha;
     mod kill;
+    mod modes;
     mod scene;
     mod shop;
     mod sources;
     mod table;
+    mod zones;
 }

@@ -3,17 +3,18 @@
 //! No data is never health. Each check either finds its evidence and says so, or says what is lacking; one thing that is
 //! lacking makes the run inconclusive.
 
+mod failure;
+
 use std::collections::BTreeMap;
 
 use super::figures::{count, counted, failure_kind, length, millis, seconds};
-use super::nodes::StruckNode;
 use super::outages::WINDOW;
 use super::verdict::{Finding, Measured, Outcome};
 use super::window::Window;
 use super::{Analysis, JourneyAnalysis};
 use crate::model::experiment::Claim;
-use crate::model::fault::Mode;
-use crate::model::history::{FailureKind, History, What};
+use crate::model::fault::{Fault, PodFailure};
+use crate::model::history::{FailureKind, History, Victim, What};
 
 /// The largest lag of a slot behind its planned start at which the load still counts as on schedule: 100 ms, in microseconds.
 pub const MAX_LAG: u64 = 100_000;
@@ -56,9 +57,11 @@ impl Evidence {
             return evidence;
         };
         evidence.add(steady_state(history, window));
-        evidence.add(injection(analysis, window));
+        for check in injections(history, analysis, window) {
+            evidence.add(check);
+        }
         for node in &analysis.nodes.struck {
-            evidence.add(failure(analysis.mode, node));
+            evidence.add(failure::failure(node));
         }
         evidence.add(observation(history, window));
         evidence.add(schedule(history, analysis));
@@ -140,62 +143,68 @@ fn steady_state(history: &History, window: Window) -> Check {
     }
 }
 
-/// The fault struck nodes, and pods on them.
-fn injection(analysis: &Analysis, window: Window) -> Check {
-    let (nodes, pods) = (analysis.nodes.struck.len() as u64, analysis.victims.len() as u64);
-    let mode = analysis.mode.name();
+/// Each fault struck nodes, and pods on them; or it deleted pods.
+fn injections(history: &History, analysis: &Analysis, window: Window) -> Vec<Check> {
+    let plan = &history.header.plan;
+    if plan.more_faults.is_empty() && plan.fault.mode().is_some() {
+        let (nodes, pods) = (analysis.nodes.struck.len(), analysis.victims.len());
+        return vec![injection(plan.fault.name(), nodes, pods, window.injected)];
+    }
+    let mut names: Vec<&str> = plan.faults().map(Fault::name).collect();
+    names.dedup();
+    names
+        .into_iter()
+        .map(|name| {
+            let strikes: Vec<_> = history
+                .events
+                .iter()
+                .filter(|event| window.holds(event.t))
+                .filter_map(|event| match &event.what {
+                    What::Injected { fault, nodes, pods } if fault == name => Some((event.t, nodes, pods)),
+                    _ => None,
+                })
+                .collect();
+            let Some(first) = strikes.iter().map(|(t, ..)| *t).min() else {
+                return Err(format!("{name} did not strike in the observation"));
+            };
+            let planned = plan.faults().filter(|fault| fault.name() == name).count();
+            if strikes.len() < planned {
+                return Err(format!("{name} struck {} of {planned} times", strikes.len()));
+            }
+            let victims: Vec<&Victim> = strikes.iter().flat_map(|(_, _, pods)| pods.iter()).collect();
+            if name == PodFailure::NAME {
+                return failure::deletion(history, window, &victims, first);
+            }
+            let nodes = strikes.iter().map(|(_, nodes, _)| nodes.len()).sum();
+            injection(name, nodes, victims.len(), first)
+        })
+        .collect()
+}
+
+/// A fault struck nodes, and pods on them.
+fn injection(name: &str, nodes: usize, pods: usize, t: u64) -> Check {
+    let (nodes, pods) = (nodes as u64, pods as u64);
     match (nodes, pods) {
-        (0, _) => Err(format!("{mode} struck no node")),
+        (0, _) => Err(format!("{name} struck no node")),
         (_, 0) => Err(format!(
-            "{mode} struck {}, but no pod ran there",
+            "{name} struck {}, but no pod ran there",
             counted(nodes, "node")
         )),
         _ => Ok(format!(
-            "{mode} struck {} with {} at {} of cluster time",
+            "{name} struck {} with {} at {} of cluster time",
             counted(nodes, "node"),
             counted(pods, "pod"),
-            seconds(window.injected)
+            seconds(t)
         )),
-    }
-}
-
-/// The fault was seen to happen to a node. A machine that stops must have been seen from below Kubernetes *and* by it.
-fn failure(mode: Mode, node: &StruckNode) -> Check {
-    let name = &node.node;
-    match mode {
-        Mode::Terminate | Mode::Kill => {
-            let lost = node
-                .machine_lost
-                .ok_or_else(|| format!("node {name}: its machine was not seen to stop"))?;
-            if node.not_ready.is_none() && node.deleted.is_none() {
-                return Err(format!(
-                    "node {name}: Kubernetes did not see it fail (neither NotReady nor deleted)"
-                ));
-            }
-            let not_ready = node
-                .not_ready
-                .map(|t| format!(", NotReady after {}", seconds(t)))
-                .unwrap_or_default();
-            let deleted = node.deleted.zip(node.deleted_by.as_ref());
-            let deleted = deleted
-                .map(|(t, by)| format!(", deleted by {by} after {}", seconds(t)))
-                .unwrap_or_default();
-            Ok(format!(
-                "node {name}: machine stopped after {}{not_ready}{deleted}",
-                seconds(lost)
-            ))
-        }
-        Mode::Delete => match (node.deleted, node.deleted_by.as_deref()) {
-            (Some(t), Some("fault")) => Ok(format!("node {name}: deleted by the fault after {}", seconds(t))),
-            (_, Some(by)) => Err(format!("node {name}: its object was deleted by {by}, not by the fault")),
-            _ => Err(format!("node {name}: its object was not deleted")),
-        },
     }
 }
 
 /// The observation was as long as planned.
 fn observation(history: &History, window: Window) -> Check {
-    let planned = history.header.plan.observe;
+    // What strikes later is observed for less time.
+    let plan = &history.header.plan;
+    let later = plan.faults().map(Fault::after).min().unwrap_or_default();
+    let planned = plan.observe.saturating_sub(later);
     match window.length() {
         None => Err("the end of the observation is not on record".into()),
         Some(0) => Err("nothing was observed after the injection".into()),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::model::experiment::Claim;
-use crate::model::fault::{NodeFailure, Selection};
+use crate::model::experiment::{Claim, Plan};
+use crate::model::fault::{Fault, Mode, NodeFailure, PodFailure, PodSelection, Selection};
 use crate::model::history::FailureKind;
 use crate::model::units;
 
@@ -94,19 +94,80 @@ pub fn failure_kind(kind: FailureKind) -> String {
 
 /// A fault: `terminate-nodes, 40 % of the nodes`.
 #[must_use]
-pub fn fault(fault: &NodeFailure) -> String {
-    let nodes = match &fault.selection {
+pub fn fault(fault: &Fault) -> String {
+    match fault {
+        Fault::Nodes(failure) => nodes(failure),
+        Fault::Pods(failure) => pods(failure),
+    }
+}
+
+/// All faults of a plan: `freeze-nodes, 1 node; drain-nodes, 1 node, 30 s later`.
+#[must_use]
+pub fn faults(plan: &Plan) -> String {
+    let all: Vec<String> = plan.faults().map(fault).collect();
+    all.join("; ")
+}
+
+/// What of a plan's faults rests on documents alone, one sentence each.
+#[must_use]
+pub fn from_documents(plan: &Plan) -> Vec<String> {
+    let mut modes: Vec<Mode> = plan.faults().filter_map(Fault::mode).collect();
+    modes.sort_unstable();
+    modes.dedup();
+    let line = |mode: Mode| {
+        mode.from_documents()
+            .map(|what| format!("{}: from documents, not measured: {what}", mode.name()))
+    };
+    modes.into_iter().filter_map(line).collect()
+}
+
+fn nodes(failure: &NodeFailure) -> String {
+    let nodes = match &failure.selection {
         Selection::Percent(percent) => format!("{percent} % of the nodes"),
         Selection::Count(nodes) => counted(u64::from(*nodes), "node"),
         Selection::Name(name) => format!("node {name}"),
         Selection::Label(key, value) => format!("nodes with {key}={value}"),
         Selection::Zone(zone) => format!("nodes in zone {zone}"),
     };
-    let seed = fault
-        .seed
-        .map(|seed| format!(", chosen with seed {seed}"))
-        .unwrap_or_default();
-    format!("{}, {nodes}{seed}", fault.mode.name())
+    let mut text = format!("{}, {nodes}", failure.mode.name());
+    if let Some(length) = failure.return_after {
+        text.extend([", back after ", &self::length(length)]);
+    }
+    timed(&mut text, failure.after, failure.stagger, failure.seed);
+    text
+}
+
+fn pods(failure: &PodFailure) -> String {
+    let of = match &failure.selection {
+        PodSelection::App(app) => format!("of {app}"),
+        PodSelection::Label(key, value) => format!("with {key}={value}"),
+    };
+    let number = match failure.count {
+        Some(count) => counted(u64::from(count), "pod"),
+        None => "all pods".into(),
+    };
+    let mut text = format!("{}, {number} {of}", PodFailure::NAME);
+    if let Some(namespace) = &failure.namespace {
+        text.extend([" in ", namespace]);
+    }
+    if let Some(grace) = failure.grace {
+        text.extend([", grace ", &count(grace), " s"]);
+    }
+    timed(&mut text, failure.after, failure.stagger, failure.seed);
+    text
+}
+
+fn timed(text: &mut String, after: Option<Duration>, stagger: Option<Duration>, seed: Option<u64>) {
+    for part in [
+        after.map(|after| format!(", {} later", length(after))),
+        stagger.map(|stagger| format!(", {} apart", length(stagger))),
+        seed.map(|seed| format!(", chosen with seed {seed}")),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        text.push_str(&part);
+    }
 }
 
 /// A claim: `availability at least 90 %`.
@@ -183,12 +244,26 @@ mod tests {
     #[test]
     fn plans_read_as_they_were_written() {
         assert_eq!(
-            fault(&NodeFailure::terminate().percent(40)),
+            fault(&NodeFailure::terminate().percent(40).into()),
             "terminate-nodes, 40 % of the nodes"
         );
         assert_eq!(
-            fault(&NodeFailure::kill().zone("eu-1").seed(3)),
+            fault(&NodeFailure::kill().zone("eu-1").seed(3).into()),
             "kill-nodes, nodes in zone eu-1, chosen with seed 3"
+        );
+        let seconds = Duration::from_secs;
+        let drained = NodeFailure::drain()
+            .count(2)
+            .return_after(seconds(60))
+            .after(seconds(30))
+            .stagger(seconds(5));
+        assert_eq!(
+            fault(&drained.into()),
+            "drain-nodes, 2 nodes, back after 60 s, 30 s later, 5 s apart"
+        );
+        assert_eq!(
+            fault(&PodFailure::delete().app("carts").count(1).grace(seconds(0)).into()),
+            "delete-pods, 1 pod of carts, grace 0 s"
         );
         let within = Duration::from_millis(2_500);
         assert_eq!(

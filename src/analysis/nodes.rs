@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::window::Window;
+use crate::model::fault::{Fault, Mode, PodFailure};
 use crate::model::history::{History, What};
 
 /// The nodes of a run, counted as node objects.
@@ -27,6 +28,26 @@ pub struct NodeFacts {
 pub struct StruckNode {
     /// Its name.
     pub node: String,
+    /// How it was to fail; `None` when the history does not say.
+    pub mode: Option<Mode>,
+    /// When it was struck.
+    pub struck: u64,
+    /// When it was frozen, isolated or lost its kubelet, and which.
+    pub impaired: Option<(u64, String)>,
+    /// When its machine worked again.
+    pub back: Option<u64>,
+    /// When its Ready condition became True after that.
+    pub ready_again: Option<u64>,
+    /// When a spot instance was told of its interruption.
+    pub noticed: Option<u64>,
+    /// When a drain cordoned it.
+    pub cordoned: Option<u64>,
+    /// When a drain had no pod left to evict.
+    pub drained: Option<u64>,
+    /// Its pods that were evicted.
+    pub evicted: u32,
+    /// Its pods whose eviction a budget refused at first.
+    pub refused: u32,
     /// When its machine stopped.
     pub machine_lost: Option<u64>,
     /// When its Ready condition became Unknown or False.
@@ -76,40 +97,81 @@ pub(super) fn facts(history: &History, window: Option<Window>) -> NodeFacts {
 }
 
 fn struck(history: &History, window: Window) -> Vec<StruckNode> {
-    let nodes: BTreeSet<&String> = history
-        .events
-        .iter()
-        .filter(|event| event.t == window.injected)
-        .flat_map(|event| match &event.what {
-            What::Injected { nodes, .. } => nodes.as_slice(),
-            _ => &[],
-        })
-        .collect();
-    let follow = |node: &String| {
+    let plan = &history.header.plan;
+    let only = plan.more_faults.is_empty().then(|| plan.fault.mode()).flatten();
+    let mut nodes: BTreeMap<&str, (u64, Option<Mode>, BTreeSet<&str>)> = BTreeMap::new();
+    for event in history.events.iter().filter(|event| window.holds(event.t)) {
+        let What::Injected {
+            fault,
+            nodes: names,
+            pods,
+        } = &event.what
+        else {
+            continue;
+        };
+        // Where pods are deleted their nodes are not struck.
+        if fault == PodFailure::NAME
+            || matches!((&plan.fault, only), (Fault::Pods(_), None)) && plan.more_faults.is_empty()
+        {
+            continue;
+        }
+        let mode = only.or_else(|| Mode::ALL.into_iter().find(|mode| mode.name() == fault));
+        for name in names {
+            let on: BTreeSet<&str> = pods
+                .iter()
+                .filter(|pod| pod.node == *name)
+                .map(|pod| pod.pod.as_str())
+                .collect();
+            nodes.entry(name).or_insert((window.since(event.t), mode, on));
+        }
+    }
+    let follow = |(node, (struck, mode, pods)): (&str, (u64, Option<Mode>, BTreeSet<&str>))| {
         let mut fate = StruckNode {
-            node: node.clone(),
+            node: node.to_owned(),
+            mode,
+            struck,
             ..StruckNode::default()
         };
         for event in history.events.iter().filter(|event| window.holds(event.t)) {
             let t = window.since(event.t);
-            let first = |time: &mut Option<u64>| *time = Some(time.map_or(t, |first| first.min(t)));
-            match &event.what {
-                What::MachineLost { node: lost } if lost == node => first(&mut fate.machine_lost),
-                What::NodeNotReady { node: not_ready, .. } if not_ready == node => first(&mut fate.not_ready),
-                What::NodeDeleted { node: deleted, by }
-                    if deleted == node
-                        && fate
-                            .deleted
-                            .is_none_or(|before| (t, Some(by)) < (before, fate.deleted_by.as_ref())) =>
-                {
-                    (fate.deleted, fate.deleted_by) = (Some(t), Some(by.clone()));
-                }
-                _ => {}
+            if t >= struck {
+                fate.see(t, &event.what, &pods);
             }
         }
         fate
     };
     nodes.into_iter().map(follow).collect()
+}
+
+impl StruckNode {
+    fn see(&mut self, t: u64, what: &What, pods: &BTreeSet<&str>) {
+        let first = |time: &mut Option<u64>| *time = Some(time.map_or(t, |first| first.min(t)));
+        match what {
+            What::MachineLost { node } if *node == self.node => first(&mut self.machine_lost),
+            What::NodeNotReady { node, .. } if *node == self.node => first(&mut self.not_ready),
+            What::MachineImpaired { node, how } if *node == self.node && self.impaired.is_none() => {
+                self.impaired = Some((t, how.clone()));
+            }
+            What::MachineBack { node, .. } if *node == self.node => first(&mut self.back),
+            What::NodeReady { node } if *node == self.node && self.back.is_some() => first(&mut self.ready_again),
+            What::InterruptionNotice { node } if *node == self.node => first(&mut self.noticed),
+            What::NodeCordoned { node } if *node == self.node => first(&mut self.cordoned),
+            What::NodeDrained { node } if *node == self.node => first(&mut self.drained),
+            What::EvictionRefused { pod, .. } if pods.contains(pod.as_str()) => self.refused += 1,
+            What::PodDeleted { pod, cause, .. } if cause == "eviction" && pods.contains(pod.as_str()) => {
+                self.evicted += 1;
+            }
+            What::NodeDeleted { node, by }
+                if *node == self.node
+                    && self
+                        .deleted
+                        .is_none_or(|before| (t, Some(by)) < (before, self.deleted_by.as_ref())) =>
+            {
+                (self.deleted, self.deleted_by) = (Some(t), Some(by.clone()));
+            }
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -185,6 +247,7 @@ mod tests {
         let facts = analyse(&history).nodes;
         let a = StruckNode {
             node: "a".into(),
+            mode: Some(Mode::Terminate),
             machine_lost: Some(at(1)),
             not_ready: Some(at(10)),
             ..StruckNode::default()

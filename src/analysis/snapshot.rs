@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::figures::{by_field, counted, fault, length, percent, seconds, span};
+use super::figures::{by_field, counted, faults, from_documents, length, percent, seconds, span};
 use super::{Analysis, JourneyAnalysis, Judgement};
 use crate::model::history::Header;
 
@@ -32,7 +32,7 @@ fn lines(header: &Header, analysis: &Analysis, judgement: &Judgement) -> Vec<Str
             header.cluster, header.profile, header.seed
         ),
         format!("experiment: {}", plan.name),
-        format!("fault: {}; observed for {}", fault(&plan.fault), length(plan.observe)),
+        format!("fault: {}; observed for {}", faults(plan), length(plan.observe)),
         format!("verdict: {}", judgement.verdict.name()),
     ];
     lines.extend(judgement.reasons.iter().map(|reason| format!("  because {reason}")));
@@ -50,6 +50,7 @@ fn lines(header: &Header, analysis: &Analysis, judgement: &Judgement) -> Vec<Str
         self::journey(journey, &mut lines);
     }
     for (what, names) in [
+        ("from documents", &from_documents(plan)),
         ("not modelled", &by_field(&header.not_modelled)),
         ("assumed to answer 200", &header.assumed),
     ] {
@@ -85,15 +86,25 @@ fn nodes(analysis: &Analysis, lines: &mut Vec<String>) {
                 apps.join(", ")
             }
         ));
+        let impaired = struck.impaired.as_ref();
         let times = [
+            ("notice of interruption", struck.noticed),
+            ("cordoned", struck.cordoned),
+            ("drained", struck.drained),
+            (impaired.map_or("", |(_, how)| how), impaired.map(|(t, _)| *t)),
             ("machine lost", struck.machine_lost),
             ("NotReady", struck.not_ready),
             ("deleted", struck.deleted),
+            ("machine back", struck.back),
+            ("Ready again", struck.ready_again),
         ];
-        let times: Vec<String> = times
+        let mut times: Vec<String> = times
             .into_iter()
             .filter_map(|(what, t)| t.map(|t| format!("{what} {}", seconds(t))))
             .collect();
+        if struck.refused > 0 {
+            times.push(format!("{} refused", counted(u64::from(struck.refused), "eviction")));
+        }
         lines.push(format!(
             "    {}",
             if times.is_empty() {

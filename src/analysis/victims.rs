@@ -101,32 +101,52 @@ impl Timeline {
     }
 }
 
-/// The victims of the first injection, by name in order.
+/// The victims of all injections, by name in order.
 pub(super) fn of(history: &History) -> Vec<Victim> {
-    let injections = history.events.iter().filter_map(|event| match &event.what {
-        What::Injected { pods, .. } => Some((event.t, pods)),
-        _ => None,
-    });
-    let mut victims = injections
-        .min_by_key(|(t, _)| *t)
-        .map(|(_, pods)| pods.clone())
-        .unwrap_or_default();
-    victims.sort_unstable_by(|a, b| a.pod.cmp(&b.pod));
+    let mut victims: Vec<Victim> = Vec::new();
+    for event in &history.events {
+        if let What::Injected { pods, .. } = &event.what {
+            victims.extend(pods.iter().cloned());
+        }
+    }
+    // Who was struck twice keeps the first time's node.
+    victims.sort_by(|a, b| a.pod.cmp(&b.pod));
+    victims.dedup_by(|later, first| later.pod == first.pod);
     victims
 }
 
-/// The first time of what happened to each name.
+/// When each victim was struck: microseconds since the first injection.
+fn strikes(history: &History, window: Window) -> BTreeMap<&str, u64> {
+    let mut strikes: BTreeMap<&str, u64> = BTreeMap::new();
+    for event in &history.events {
+        if let What::Injected { pods, .. } = &event.what {
+            let t = window.since(event.t);
+            for victim in pods {
+                let first = strikes.entry(&victim.pod).or_insert(t);
+                *first = t.min(*first);
+            }
+        }
+    }
+    strikes
+}
+
+/// The times of what happened to each name.
 #[derive(Default)]
-struct Firsts<'a>(BTreeMap<&'a str, u64>);
+struct Firsts<'a>(BTreeMap<&'a str, BTreeSet<u64>>);
 
 impl<'a> Firsts<'a> {
     fn see(&mut self, name: &'a str, t: u64) {
-        let first = self.0.entry(name).or_insert(t);
-        *first = t.min(*first);
+        self.0.entry(name).or_default().insert(t);
     }
 
+    /// The first time.
     fn of(&self, name: &str) -> Option<u64> {
-        self.0.get(name).copied()
+        self.from(name, 0)
+    }
+
+    /// The first time at or after `t`.
+    fn from(&self, name: &str, t: u64) -> Option<u64> {
+        self.0.get(name)?.range(t..).next().copied()
     }
 }
 
@@ -135,7 +155,9 @@ impl<'a> Firsts<'a> {
 struct Seen<'a> {
     not_ready: Firsts<'a>,
     node_deleted: Firsts<'a>,
+    machine_back: Firsts<'a>,
     deleted: Firsts<'a>,
+    pod_not_ready: Firsts<'a>,
     scheduled: Firsts<'a>,
     started: Firsts<'a>,
     ready: Firsts<'a>,
@@ -152,6 +174,8 @@ impl<'a> Seen<'a> {
             match &event.what {
                 What::NodeNotReady { node, .. } => seen.not_ready.see(node, t),
                 What::NodeDeleted { node, .. } => seen.node_deleted.see(node, t),
+                What::MachineBack { node, .. } => seen.machine_back.see(node, t),
+                What::PodNotReady { pod, .. } => seen.pod_not_ready.see(pod, t),
                 What::PodDeleted { pod, .. } => seen.deleted.see(pod, t),
                 What::PodScheduled { pod, .. } => seen.scheduled.see(pod, t),
                 What::PodStarted { pod, .. } => seen.started.see(pod, t),
@@ -166,13 +190,31 @@ impl<'a> Seen<'a> {
         seen
     }
 
+    /// When a victim came back in its own place, because its machine did, before it was deleted: started, Ready, serving. Then it is its
+    /// own replacement.
+    fn back(&self, victim: &Victim, struck: u64) -> Option<(Option<u64>, u64, Option<u64>)> {
+        let machine = self.machine_back.from(&victim.node, struck)?;
+        let after = |firsts: &Firsts<'_>| firsts.from(&victim.pod, machine);
+        let serving = after(&self.serving);
+        // One whose condition nobody changed is Ready as soon as it serves.
+        let ready = after(&self.ready).or_else(|| {
+            let unready = self.pod_not_ready.from(&victim.pod, struck).is_some();
+            serving.filter(|_| !unready)
+        })?;
+        let back = ready.max(serving.unwrap_or(0));
+        let deleted = self.deleted.from(&victim.pod, struck);
+        deleted
+            .is_none_or(|deleted| deleted > back)
+            .then(|| (after(&self.started), ready, serving))
+    }
+
     /// The replacement of each victim. Of one app, the k-th victim in the order of deletion gets the first pod that no
     /// victim before it got and that was created at or after its deletion; without one (or without a deletion), the
     /// first such pod created after the injection.
-    fn replacements(&self, victims: &'a [Victim]) -> BTreeMap<&'a str, &'a str> {
+    fn replacements<'v>(&self, victims: &[&'v Victim]) -> BTreeMap<&'v str, &'a str> {
         let mut in_order: Vec<_> = victims
             .iter()
-            .map(|victim| (self.deleted.of(&victim.pod).unwrap_or(u64::MAX), victim))
+            .map(|&victim| (self.deleted.of(&victim.pod).unwrap_or(u64::MAX), victim))
             .collect();
         in_order.sort_by(|(t, a), (u, b)| (t, &a.pod).cmp(&(u, &b.pod)));
         let mut free = self.created.clone();
@@ -194,28 +236,43 @@ impl<'a> Seen<'a> {
 /// What became of each victim, in the order of `victims`.
 pub(super) fn timelines(history: &History, window: Window, victims: &[Victim]) -> Vec<Timeline> {
     let seen = Seen::in_observation(history, window);
-    let replacements = seen.replacements(victims);
+    let strikes = strikes(history, window);
+    let struck = |victim: &Victim| strikes.get(victim.pod.as_str()).copied().unwrap_or(0);
+    // Who comes back in its own place needs no replacement.
+    let replaced: Vec<&Victim> = victims
+        .iter()
+        .filter(|victim| seen.back(victim, struck(victim)).is_none())
+        .collect();
+    let replacements = seen.replacements(&replaced);
     let services = Services::before(history, window);
     let sees_serving = history
         .events
         .iter()
         .any(|event| matches!(event.what, What::PodServing { .. }));
     let timeline = |victim: &Victim| {
-        let replacement = replacements.get(victim.pod.as_str());
-        let of_new = |firsts: &Firsts<'_>| replacement.and_then(|pod| firsts.of(pod));
+        let struck = struck(victim);
         let listing = services.listing(&victim.pod);
+        let mut times = [None; 8];
+        times[Milestone::NodeNotReady as usize] = seen.not_ready.from(&victim.node, struck);
+        times[Milestone::EndpointsGone as usize] = services.withdrawn(&listing, &victim.pod, window);
+        let back = seen.back(victim, struck);
+        if back.is_none() {
+            let replacement = replacements.get(victim.pod.as_str());
+            let of_new = |firsts: &Firsts<'_>| replacement.and_then(|pod| firsts.of(pod));
+            times[Milestone::PodDeleted as usize] = seen.deleted.of(&victim.pod);
+            times[Milestone::Scheduled as usize] = of_new(&seen.scheduled);
+            times[Milestone::Started as usize] = of_new(&seen.started);
+            times[Milestone::Ready as usize] = of_new(&seen.ready);
+            times[Milestone::Serving as usize] = of_new(&seen.serving);
+        }
+        if let Some((started, ready, serving)) = back {
+            times[Milestone::Started as usize] = started;
+            times[Milestone::Ready as usize] = Some(ready);
+            times[Milestone::Serving as usize] = serving;
+        }
         Timeline {
-            times: [
-                None,
-                seen.not_ready.of(&victim.node),
-                services.withdrawn(&listing, &victim.pod, window),
-                seen.deleted.of(&victim.pod),
-                of_new(&seen.scheduled),
-                of_new(&seen.started),
-                of_new(&seen.ready),
-                of_new(&seen.serving),
-            ],
-            node_deleted: seen.node_deleted.of(&victim.node).is_some(),
+            times,
+            node_deleted: seen.node_deleted.from(&victim.node, struck).is_some(),
             sees_serving,
             listed: !listing.is_empty(),
             victim: victim.clone(),

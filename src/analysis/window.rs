@@ -90,8 +90,17 @@ pub(super) fn contradictions(history: &History) -> Vec<String> {
     let mut found = Vec::new();
     let count = |is: fn(&What) -> bool| history.events.iter().filter(|event| is(&event.what)).count();
     let injected = count(|what| matches!(what, What::Injected { .. }));
-    if injected > 1 {
-        found.push(format!("{injected} injections are on record, expected one"));
+    let plan = &history.header.plan;
+    let planned = plan.faults().count();
+    // A stagger makes one of each victim.
+    let staggered = plan.faults().any(|fault| !fault.stagger().is_zero());
+    if injected > planned && !staggered {
+        let expected = if planned == 1 {
+            "one".into()
+        } else {
+            planned.to_string()
+        };
+        found.push(format!("{injected} injections are on record, expected {expected}"));
     }
     let observed = count(|what| matches!(what, What::Observed));
     if observed > 1 {

@@ -92,6 +92,13 @@ pub struct Run {
     #[arg(long, value_name = "ZONE", group = "target", help_heading = "Fault")]
     pub zone: Option<String>,
 
+    /// Each node comes back this long after it was struck, such as 60s; not for modes that nothing undoes
+    #[arg(long, value_name = "TIME", value_parser = text::parse, help_heading = "Fault")]
+    pub return_after: Option<Duration>,
+    /// The nodes are struck one after the other, this far apart
+    #[arg(long, value_name = "TIME", value_parser = text::parse, help_heading = "Fault")]
+    pub stagger: Option<Duration>,
+
     /// The time from the fault to the end, such as 10m or 90s
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = text::parse, help_heading = "Hypotheses")]
     pub observe: Duration,
@@ -135,9 +142,8 @@ pub struct Run {
 }
 
 pub(super) fn mode() -> impl clap::builder::TypedValueParser<Value = Mode> {
-    const MODES: [Mode; 3] = [Mode::Terminate, Mode::Kill, Mode::Delete];
-    PossibleValuesParser::new(MODES.map(Mode::name)).map(|name| {
-        let known = MODES.into_iter().find(|mode| mode.name() == name);
+    PossibleValuesParser::new(Mode::ALL.map(Mode::name)).map(|name| {
+        let known = Mode::ALL.into_iter().find(|mode| mode.name() == name);
         known.unwrap_or(Mode::Terminate)
     })
 }
@@ -197,7 +203,9 @@ mod tests {
             "--percent 101",
             "--percent 40 --count 1",
             "--count 0",
-            "--fault reboot-nodes",
+            "--fault annoy-nodes",
+            "--return-after soon",
+            "--stagger soon",
             "--profile aks",
             "--label zone",
             "--slots 0",

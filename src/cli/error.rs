@@ -109,9 +109,9 @@ impl CliError {
 
 const fn of_cluster(error: &ClusterError) -> Exit {
     match error {
-        ClusterError::Model(_) | ClusterError::NotReady(_) => Exit::Input,
+        ClusterError::Model(_) | ClusterError::NotReady(_) | ClusterError::Targets(_) => Exit::Input,
         ClusterError::Unknown(_) | ClusterError::Seed(_) | ClusterError::Profile(_) => Exit::Usage,
-        ClusterError::Driver(_) => Exit::Aborted,
+        ClusterError::Driver(_) | ClusterError::Nodes(_) => Exit::Aborted,
     }
 }
 

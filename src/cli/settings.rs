@@ -67,6 +67,12 @@ impl Settings {
                 args.observe, args.within
             )));
         }
+        if args.return_after.is_some() && !args.fault.can_return() {
+            return Err(usage(format!(
+                "--return-after: {} cannot return after a time; its scaling group replaces it, or it ends by itself",
+                args.fault.name()
+            )));
+        }
         if args.manifest.is_none() && profile.autoscaler.is_none() {
             return Err(usage(format!(
                 "the story needs a Cluster Autoscaler, and the profile `{}` has none: use --profile eks-workshop, or run one \
@@ -138,7 +144,7 @@ impl Settings {
 
 fn fault(args: &Run) -> NodeFailure {
     let untargeted = NodeFailure::mode(args.fault);
-    if let Some(count) = args.count {
+    let mut failure = if let Some(count) = args.count {
         untargeted.count(count)
     } else if let Some(node) = &args.node {
         untargeted.name(node)
@@ -148,7 +154,10 @@ fn fault(args: &Run) -> NodeFailure {
         untargeted.zone(zone)
     } else {
         untargeted.percent(args.percent.unwrap_or(PERCENT))
-    }
+    };
+    failure.return_after = args.return_after;
+    failure.stagger = args.stagger;
+    failure
 }
 
 fn usage(message: String) -> CliError {

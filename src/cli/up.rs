@@ -86,7 +86,7 @@ async fn serve(args: &Up, world: Box<World>, place: Place, progress: Progress) -
             sleep(args.after / args.speed).await;
             let victims = victims(&cluster, fault)?;
             let _going = progress.phase(&format!("{}: {}", fault.mode.name(), victims.join(", ")));
-            cluster.inject(fault.mode, &victims)?;
+            cluster.begin(&[fault.clone().into()], vec![victims])?;
         }
         std::future::pending::<Result<(), CliError>>().await
     };

@@ -15,11 +15,12 @@ use kube::api::ListParams;
 use super::{Cluster, ClusterError};
 use crate::model::application::Application;
 use crate::model::experiment::Plan;
-use crate::model::fault::Mode;
+use crate::model::fault::Fault;
 use crate::model::history::History;
 use crate::model::journey::Journey;
 use crate::model::profile::Profile;
 use crate::model::time::Time;
+use crate::simulation::faults::ScopeId;
 use crate::simulation::world::World;
 use driver::{Driver, DriverError, Live, Pace};
 use face::Face;
@@ -254,8 +255,12 @@ impl Embedded {
         Ok(self.driver.with(|world| world.note_steady_state(seconds, met))?)
     }
 
-    pub(crate) fn inject(&self, mode: Mode, nodes: &[String]) -> Result<(), ClusterError> {
-        Ok(self.driver.with(|world| world.inject(mode, nodes))?)
+    pub(crate) fn begin(&self, fault: &Fault, nodes: Vec<String>) -> Result<ScopeId, ClusterError> {
+        Ok(self.driver.with(|world| world.begin(fault, nodes))?)
+    }
+
+    pub(crate) fn heal(&self, scope: ScopeId) -> Result<(), ClusterError> {
+        Ok(self.driver.with(|world| world.heal(scope))?)
     }
 
     #[cfg(feature = "cli")]

@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Node;
-use kube::api::ListParams;
-use kube::{Api, ResourceExt as _};
-
 use super::{Experiment, ExperimentError, Fault, Hypotheses, Observation, Report};
 use crate::app::Claimed;
 use crate::cluster::Cluster;
-use crate::model::experiment::{Plan, Verdict};
-use crate::model::fault::{self, Candidate};
+use crate::model::experiment::{Afterwards, Plan, Verdict};
 use crate::model::journey::Journey;
 
 /// The steady state: this many seconds in a row in which every slot of every journey is good.
@@ -31,15 +26,21 @@ impl Experiment<Hypotheses, Fault, Observation> {
         let plan = self.plan()?;
         let (application, namespace, journeys) = self.load()?;
         // Targets are looked for before anything is touched.
-        targets(cluster, &plan).await?;
+        let faults: Vec<_> = plan.faults().cloned().collect();
+        cluster.targets(&faults).await?;
         cluster.settle().await;
         cluster.start_load(&namespace, &journeys)?;
         let steady = until_steady(cluster).await?;
         cluster.note_steady_state(STEADY, steady)?;
         if steady {
-            cluster.inject(plan.fault.mode, &targets(cluster, &plan).await?)?;
+            let scopes = cluster.begin(&faults, cluster.targets(&faults).await?)?;
             tokio::time::sleep(plan.observe).await;
             cluster.stop_load()?;
+            if plan.afterwards == Afterwards::Healed {
+                for scope in scopes {
+                    cluster.heal(scope)?;
+                }
+            }
             tokio::time::sleep(DRAIN).await;
         }
         Ok(Report::new(cluster.finish(&plan, &application)?))
@@ -64,7 +65,9 @@ impl Experiment<Hypotheses, Fault, Observation> {
                 .iter()
                 .map(|claimed| claimed.hypothesis.clone())
                 .collect(),
-            fault: self.fault.0.clone(),
+            fault: self.fault.0[0].clone(),
+            more_faults: self.fault.0[1..].to_vec(),
+            afterwards: self.afterwards,
             observe: self.observation.0,
             expected: self.expected,
         })
@@ -99,22 +102,4 @@ async fn until_steady(cluster: &Cluster) -> Result<bool, ExperimentError> {
         }
     }
     Ok(false)
-}
-
-/// The names of the nodes to fail, chosen from those that run workloads.
-async fn targets(cluster: &Cluster, plan: &Plan) -> Result<Vec<String>, ExperimentError> {
-    let nodes: Api<Node> = Api::all(cluster.client());
-    let workers = ListParams::default().labels("!node-role.kubernetes.io/control-plane");
-    let nodes = nodes
-        .list(&workers)
-        .await
-        .map_err(|source| ExperimentError::Nodes(Box::new(source)))?;
-    let candidates: Vec<Candidate> = nodes
-        .iter()
-        .map(|node| Candidate {
-            name: node.name_any(),
-            labels: node.labels().clone(),
-        })
-        .collect();
-    fault::choose(&plan.fault, &candidates, cluster.rounding(), cluster.seed()).map_err(ExperimentError::Targets)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::NodeFailure;
+use super::fault::Fault;
 
 /// What was planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,13 +13,45 @@ pub struct Plan {
     pub name: String,
     /// What must hold; at least one.
     pub hypotheses: Vec<Hypothesis>,
-    /// The fault.
-    pub fault: NodeFailure,
+    /// The fault, or the first of several.
+    pub fault: Fault,
+    /// The other faults of the experiment. They are injected with the first; each strikes when it says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_faults: Vec<Fault>,
+    /// What becomes of the faults after the observation.
+    #[serde(default, skip_serializing_if = "Afterwards::is_left")]
+    pub afterwards: Afterwards,
     /// From injection to the end of the observation.
     #[serde(with = "super::units::text")]
     pub observe: Duration,
     /// The expected verdict.
     pub expected: Verdict,
+}
+
+/// What becomes of the faults after the observation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Afterwards {
+    /// The cluster stays as the faults left it.
+    #[default]
+    Left,
+    /// Every fault that can be healed is.
+    Healed,
+}
+
+impl Afterwards {
+    /// Whether nothing is done.
+    #[must_use]
+    pub const fn is_left(&self) -> bool {
+        matches!(self, Self::Left)
+    }
+}
+
+impl Plan {
+    /// All faults, in order.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        std::iter::once(&self.fault).chain(&self.more_faults)
+    }
 }
 
 /// A steady-state hypothesis about one journey.

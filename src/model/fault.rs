@@ -1,32 +1,76 @@
-//! Node failure as data: which nodes, and how they fail.
+//! Faults as data: which nodes or pods, how they fail, when, and for how long.
 
-use std::collections::BTreeMap;
+mod mode;
+mod pods;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::random::Stream;
+pub use mode::Mode;
+pub use pods::{PodFailure, PodSelection, Unnamed};
 
-/// How a node fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// The instance is terminated: the machine is gone for good and the cloud deletes the node object once it is NotReady.
-    Terminate,
-    /// Power cut: the machine stops at once, the node object stays.
-    Kill,
-    /// The node object is deleted while the machine runs on.
-    Delete,
+/// One fault of an experiment. A failure of nodes reads and writes as it always did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Fault {
+    /// Nodes fail.
+    Nodes(NodeFailure),
+    /// Pods are deleted.
+    Pods(PodFailure),
 }
 
-impl Mode {
-    /// The name in commands and reports: `terminate-nodes`, `kill-nodes`, `delete-nodes`.
+impl From<NodeFailure> for Fault {
+    fn from(failure: NodeFailure) -> Self {
+        Self::Nodes(failure)
+    }
+}
+
+impl From<PodFailure> for Fault {
+    fn from(failure: PodFailure) -> Self {
+        Self::Pods(failure)
+    }
+}
+
+impl Fault {
+    /// The name in commands and reports: `terminate-nodes`, `delete-pods`.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
-            Self::Terminate => "terminate-nodes",
-            Self::Kill => "kill-nodes",
-            Self::Delete => "delete-nodes",
+            Self::Nodes(failure) => failure.mode.name(),
+            Self::Pods(_) => PodFailure::NAME,
         }
+    }
+
+    /// How nodes fail, when they do.
+    #[must_use]
+    pub const fn mode(&self) -> Option<Mode> {
+        match self {
+            Self::Nodes(failure) => Some(failure.mode),
+            Self::Pods(_) => None,
+        }
+    }
+
+    /// How long after the injection it strikes.
+    #[must_use]
+    pub fn after(&self) -> Duration {
+        match self {
+            Self::Nodes(failure) => failure.after,
+            Self::Pods(failure) => failure.after,
+        }
+        .unwrap_or_default()
+    }
+
+    /// The time between two of its victims; zero: all at once.
+    #[must_use]
+    pub fn stagger(&self) -> Duration {
+        match self {
+            Self::Nodes(failure) => failure.stagger,
+            Self::Pods(failure) => failure.stagger,
+        }
+        .unwrap_or_default()
     }
 }
 
@@ -56,6 +100,15 @@ pub struct NodeFailure {
     /// The seed of the choice; without one the cluster's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// How long after it was struck each node comes back.
+    #[serde(default, with = "super::units::text_option", skip_serializing_if = "Option::is_none")]
+    pub return_after: Option<Duration>,
+    /// The time between two of its victims.
+    #[serde(default, with = "super::units::text_option", skip_serializing_if = "Option::is_none")]
+    pub stagger: Option<Duration>,
+    /// How long after the injection it strikes.
+    #[serde(default, with = "super::units::text_option", skip_serializing_if = "Option::is_none")]
+    pub after: Option<Duration>,
 }
 
 /// A mode that still lacks its targets; it is not yet a fault.
@@ -79,6 +132,46 @@ impl NodeFailure {
         Untargeted(Mode::Delete)
     }
 
+    /// The machine is shut down; with [`NodeFailure::return_after`] it starts again.
+    pub const fn stop() -> Untargeted {
+        Untargeted(Mode::Stop)
+    }
+
+    /// The machine is paused.
+    pub const fn freeze() -> Untargeted {
+        Untargeted(Mode::Freeze)
+    }
+
+    /// The machine's network is cut.
+    pub const fn isolate() -> Untargeted {
+        Untargeted(Mode::Isolate)
+    }
+
+    /// The kubelet stops, containers go on.
+    pub const fn stop_kubelet() -> Untargeted {
+        Untargeted(Mode::KubeletStop)
+    }
+
+    /// The node object is deleted, and the machine is gone.
+    pub const fn remove() -> Untargeted {
+        Untargeted(Mode::Remove)
+    }
+
+    /// The node is cordoned and its pods are evicted, as `kubectl drain` does.
+    pub const fn drain() -> Untargeted {
+        Untargeted(Mode::Drain)
+    }
+
+    /// The machine shuts down and starts again.
+    pub const fn reboot() -> Untargeted {
+        Untargeted(Mode::Reboot)
+    }
+
+    /// A spot instance is interrupted: two minutes' notice, then it is terminated.
+    pub const fn interrupt() -> Untargeted {
+        Untargeted(Mode::Interrupt)
+    }
+
     /// A mode known at run time only.
     pub const fn mode(mode: Mode) -> Untargeted {
         Untargeted(mode)
@@ -88,6 +181,29 @@ impl NodeFailure {
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Each node comes back this long after it was struck: a killed or stopped machine is powered on, a frozen one resumed, an isolated
+    /// one connected, a kubelet started, a drained node uncordoned; a machine whose node object was deleted is restarted, since only
+    /// a new kubelet registers. Refused for modes that cannot return ([`Mode::can_return`]).
+    #[must_use]
+    pub const fn return_after(mut self, length: Duration) -> Self {
+        self.return_after = Some(length);
+        self
+    }
+
+    /// Strikes one node after the other, this far apart, in the order of their names.
+    #[must_use]
+    pub const fn stagger(mut self, between: Duration) -> Self {
+        self.stagger = Some(between);
+        self
+    }
+
+    /// Strikes this long after the injection.
+    #[must_use]
+    pub const fn after(mut self, delay: Duration) -> Self {
+        self.after = Some(delay);
         self
     }
 }
@@ -128,6 +244,9 @@ impl Untargeted {
             mode: self.0,
             selection,
             seed: None,
+            return_after: None,
+            stagger: None,
+            after: None,
         }
     }
 }
@@ -169,6 +288,40 @@ pub enum SelectError {
     /// Nothing matched. Zero targets are refused: a fault that hits nothing proves nothing.
     #[error("no node matches {0}: a fault without targets proves nothing; look at `kubectl get nodes --show-labels`")]
     Nothing(String),
+    /// A time to return for what cannot.
+    #[error(
+        "{} cannot return after a time: its scaling group replaces it, or it ends by itself; leave .return_after(..) out",
+        .0.name()
+    )]
+    CannotReturn(Mode),
+}
+
+/// The victims of several faults, each fault's by name in order. What a later fault is free to choose (a share or a number) it chooses
+/// among the nodes that no fault before it has; the share is of all. Faults of pods have no nodes.
+///
+/// # Errors
+/// As [`choose`], and when a fault is to return that cannot.
+pub fn choose_all<'a>(
+    faults: impl IntoIterator<Item = &'a Fault>,
+    candidates: &[Candidate],
+    rounding: Rounding,
+    seed: u64,
+) -> Result<Vec<Vec<String>>, SelectError> {
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut all = Vec::new();
+    for fault in faults {
+        let Fault::Nodes(failure) = fault else {
+            all.push(Vec::new());
+            continue;
+        };
+        if failure.return_after.is_some() && !failure.mode.can_return() {
+            return Err(SelectError::CannotReturn(failure.mode));
+        }
+        let nodes = choose_free(failure, candidates, &taken, rounding, seed)?;
+        taken.extend(nodes.iter().cloned());
+        all.push(nodes);
+    }
+    Ok(all)
 }
 
 /// The victims, by name in order, of `candidates` (which need not be sorted).
@@ -178,6 +331,16 @@ pub enum SelectError {
 pub fn choose(
     fault: &NodeFailure,
     candidates: &[Candidate],
+    rounding: Rounding,
+    seed: u64,
+) -> Result<Vec<String>, SelectError> {
+    choose_free(fault, candidates, &BTreeSet::new(), rounding, seed)
+}
+
+fn choose_free(
+    fault: &NodeFailure,
+    candidates: &[Candidate],
+    taken: &BTreeSet<String>,
     rounding: Rounding,
     seed: u64,
 ) -> Result<Vec<String>, SelectError> {
@@ -221,6 +384,13 @@ pub fn choose(
             fault.selection,
             names.len()
         )));
+    }
+    names.retain(|name| !taken.contains(*name));
+    if wanted > names.len() {
+        return Err(SelectError::TooMany {
+            wanted: wanted as u32,
+            have: names.len(),
+        });
     }
     Stream::new(fault.seed.unwrap_or(seed), "fault/victims").shuffle(&mut names);
     names.truncate(wanted);

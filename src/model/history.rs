@@ -137,7 +137,22 @@ pub enum What {
     PodNotReady { pod: String, app: String },
     /// A container ended by itself; Kubernetes restarts it.
     PodCrashed { pod: String, app: String },
-    /// A pod got its deletion timestamp. `cause`: `rollout`, `scale-down`, `taint-manager`, `pod-gc`, `preempted`, `user`.
+    /// A machine was struck without being lost. `how`: `frozen`, `isolated`, `kubelet-stopped`.
+    MachineImpaired { node: String, how: String },
+    /// A lost or impaired machine works again. `how` it comes back: `powered-on`, `resumed`, `reconnected`, `kubelet-started`.
+    MachineBack { node: String, how: String },
+    /// A spot instance was told that it will be interrupted.
+    InterruptionNotice { node: String },
+    /// A node was cordoned by a fault.
+    NodeCordoned { node: String },
+    /// It was uncordoned.
+    NodeUncordoned { node: String },
+    /// A drained node has no pod left that could be evicted.
+    NodeDrained { node: String },
+    /// A PodDisruptionBudget refused an eviction; the first refusal of each pod. It is tried again every 5 s.
+    EvictionRefused { pod: String, app: String, reason: String },
+    /// A pod got its deletion timestamp. `cause`: `rollout`, `scale-down`, `taint-manager`, `pod-gc`, `preempted`, `eviction`,
+    /// `fault`, `user`.
     PodDeleted { pod: String, app: String, cause: String },
     /// A pod object is gone.
     PodGone { pod: String, app: String },
@@ -147,12 +162,14 @@ pub enum What {
     LoadStarted,
     /// The steady state was checked: the last `seconds` seconds before, whether every journey was good.
     SteadyState { seconds: u32, met: bool },
-    /// The fault was injected. `pods` ran on the nodes then.
+    /// A fault struck: all of its victims, or with a stagger the next one. `pods` ran on the nodes then, or were deleted.
     Injected {
         fault: String,
         nodes: Vec<String>,
         pods: Vec<Victim>,
     },
+    /// A fault was ended: what it did to these nodes is being undone.
+    Healed { fault: String, nodes: Vec<String> },
     /// The end of the observation; the load stops starting slots.
     Observed,
     /// Something of interest that no analysis reads.

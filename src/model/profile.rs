@@ -49,6 +49,9 @@ pub struct Profile {
     pub autoscaler: Option<Autoscaler>,
     /// How a terminated instance ends.
     pub terminate: Terminate,
+    /// How machines stop and come back, and what else faults need of time.
+    #[serde(default)]
+    pub machines: Machines,
     /// What a Service of type LoadBalancer gets; none: it stays pending, and users enter by its node port.
     #[serde(default)]
     pub load_balancers: Option<LoadBalancers>,
@@ -290,6 +293,65 @@ pub struct Terminate {
     /// How a percentage of the nodes is rounded.
     #[serde(default)]
     pub rounding: Rounding,
+}
+
+/// How machines stop and come back. The defaults are those of the profile `kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Machines {
+    /// From a stop until the machine is silent, where [`Terminate::shutdown`] is zero; elsewhere its guest shuts down first.
+    pub stop: Between,
+    /// From power on until the kubelet has posted its node's status.
+    pub boot: Between,
+    /// From then until the kubelet starts the pods again whose containers are gone.
+    pub restart: Between,
+    /// From the start of a stopped kubelet until it has posted its node's status.
+    pub kubelet: Between,
+    /// From the end of a partition until the kubelet has posted its node's status.
+    pub reconnect: Between,
+    /// From the end of a freeze until the kubelet has posted its node's status.
+    pub resume: Between,
+    /// From the end of a freeze or a partition until the kubelet has posted its pods' status.
+    pub pods: Between,
+    /// Between two calls of `kubectl drain`: start to cordon, cordon to the evictions.
+    pub drain: Between,
+    /// The notice that a spot instance gets.
+    #[serde(with = "super::units::text")]
+    pub notice: std::time::Duration,
+    /// Who acts on a notice.
+    pub on_notice: OnNotice,
+}
+
+/// Who acts on the notice of a spot interruption.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnNotice {
+    /// Nobody: pods run until the instance goes.
+    #[default]
+    Nobody,
+    /// The managed node group drains the node.
+    Drain,
+}
+
+impl Default for Machines {
+    fn default() -> Self {
+        let between = |from: u64, to: u64| Between {
+            from: std::time::Duration::from_millis(from),
+            to: std::time::Duration::from_millis(to),
+        };
+        Self {
+            stop: between(600, 800),
+            boot: between(2_400, 2_600),
+            restart: between(800, 1_600),
+            kubelet: between(1_000, 3_000),
+            reconnect: between(1_000, 10_400),
+            resume: between(0, 10_400),
+            pods: between(0, 10_000),
+            drain: between(30, 80),
+            notice: std::time::Duration::from_secs(120),
+            on_notice: OnNotice::Nobody,
+        }
+    }
 }
 
 /// Why there is no such profile.

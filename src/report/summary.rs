@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::RunView;
-use crate::analysis::figures::{claim, fault};
+use crate::analysis::figures::{claim, faults, from_documents};
 use crate::analysis::{EndpointFacts, Finding, JourneyAnalysis, Measured};
 use crate::model::experiment::Verdict;
 use crate::model::history::{FailureKind, Victim};
@@ -41,6 +41,9 @@ pub struct Summary {
     pub endpoints: Vec<EndpointsSummary>,
     pub not_modelled: Vec<String>,
     pub assumed: Vec<String>,
+    /// What of the faults rests on documents alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_documents: Vec<String>,
     /// The command that repeats the run.
     pub repeat: String,
 }
@@ -159,6 +162,21 @@ pub struct StruckSummary {
     pub not_ready_us: Option<u64>,
     pub deleted_us: Option<u64>,
     pub deleted_by: Option<String>,
+    /// `frozen`, `isolated` or `kubelet-stopped`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impaired: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impaired_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_again_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noticed_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cordoned_us: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drained_us: Option<u64>,
 }
 
 impl Summary {
@@ -174,7 +192,8 @@ impl Summary {
             format: FORMAT,
             application: header.application.clone(),
             experiment: header.plan.name.clone(),
-            fault: fault(&header.plan.fault),
+            fault: faults(&header.plan),
+            from_documents: from_documents(&header.plan),
             cluster: header.cluster.clone(),
             profile: header.profile.clone(),
             seed: header.seed,
@@ -293,6 +312,13 @@ fn nodes(run: &RunView<'_>) -> NodesSummary {
         not_ready_us: node.not_ready,
         deleted_us: node.deleted,
         deleted_by: node.deleted_by,
+        impaired_us: node.impaired.as_ref().map(|(t, _)| *t),
+        impaired: node.impaired.map(|(_, how)| how),
+        back_us: node.back,
+        ready_again_us: node.ready_again,
+        noticed_us: node.noticed,
+        cordoned_us: node.cordoned,
+        drained_us: node.drained,
     });
     NodesSummary {
         before: nodes.before,

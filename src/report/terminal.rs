@@ -2,7 +2,7 @@
 
 use super::RunView;
 use super::table::{Row, WIDTH, layout, wrap};
-use crate::analysis::figures::{by_field, claim, counted, fault, length, millis, percent, seconds};
+use crate::analysis::figures::{by_field, claim, counted, faults, from_documents, length, millis, percent, seconds};
 use crate::analysis::{JourneyAnalysis, Outcome, Phase};
 use crate::model::experiment::Hypothesis;
 
@@ -89,7 +89,7 @@ fn plan(runs: &[RunView<'_>]) -> Vec<Row> {
     let row = |label: &str, cell: fn(&RunView<'_>) -> String| Row::new(label, runs.iter().map(cell));
     vec![
         row("experiment", |run| run.header.plan.name.clone()),
-        row("fault", |run| fault(&run.header.plan.fault)),
+        row("fault", |run| faults(&run.header.plan)),
         row("observed for", |run| length(run.header.plan.observe)),
         row("cluster", |run| {
             format!(
@@ -278,6 +278,7 @@ fn grounds(run: &RunView<'_>) -> Vec<String> {
     };
     list("because ", &run.judgement.reasons);
     list("- ", &run.judgement.evidence);
+    list("- ", &from_documents(&run.header.plan));
     list("- not modelled: ", &by_field(&run.header.not_modelled));
     list("- assumed to answer 200: ", &run.header.assumed);
     lines

@@ -227,6 +227,19 @@ pub enum ApiError {
     /// 400: not an object of the kind.
     #[error("{0}")]
     BadRequest(String),
+    /// 429, an eviction that a PodDisruptionBudget does not allow now.
+    #[error("{message}")]
+    TooManyRequests {
+        /// What was refused.
+        message: String,
+        /// `details.retryAfterSeconds` and the header `Retry-After`; 0: neither.
+        retry_after: u64,
+        /// The message of `details.causes[0]`, whose reason is `DisruptionBudget`.
+        cause: String,
+    },
+    /// 500 without a reason: what the API server itself does not support.
+    #[error("{0}")]
+    Internal(String),
     /// 403, for example a namespace that is being terminated.
     #[error("{0}")]
     Forbidden(String),
@@ -268,6 +281,11 @@ pub trait ApiStore {
         name: &str,
         options: &DeleteOptions,
     ) -> Result<(ApiObject, bool), ApiError>;
+    /// Evicts a pod: deletes it unless a PodDisruptionBudget forbids it.
+    ///
+    /// # Errors
+    /// As Kubernetes refuses; [`ApiError::TooManyRequests`] when its budget allows no disruption now.
+    fn evict(&mut self, namespace: &str, pod: &str, options: &DeleteOptions, dry_run: bool) -> Result<(), ApiError>;
     /// The log lines of a pod's container.
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>>;
 }

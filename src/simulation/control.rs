@@ -4,6 +4,7 @@ pub mod autoscaler;
 pub mod cloud;
 pub mod daemon_sets;
 pub mod deployments;
+pub mod disruption;
 pub mod endpoints;
 pub mod garbage;
 pub mod load_balancers;

@@ -1,6 +1,7 @@
 //! What can happen in the cluster, apart from load.
 
 use super::fabric::{MachineId, ServiceId};
+use super::faults::ScopeId;
 
 /// An event of the cluster. Pods are named by their row; `u32` after a pod is the incarnation of its process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,29 @@ pub enum Event {
     Signalled(MachineId),
     /// A machine goes silent.
     PowerOff(MachineId),
+
+    /// A machine that is shut down asks its processes to end.
+    ShutDown(MachineId),
+    /// A machine that was off has booted, its kubelet included.
+    PoweredOn(MachineId),
+    /// The kubelet of a booted machine starts its pods again.
+    RestartPods(MachineId),
+    /// A kubelet that could not act can again.
+    KubeletBack(MachineId),
+    /// It posts the status of its pods.
+    PodsPosted(MachineId),
+    /// A scaling group looks at an instance that was stopped.
+    InstanceCheck(MachineId),
+    /// A fault strikes its victims from this one on.
+    Strike(ScopeId, u32),
+    /// A struck machine's time is over.
+    Return(ScopeId, MachineId),
+    /// A drain cordons its node.
+    Cordon(ScopeId, MachineId),
+    /// A drain evicts, or tries again.
+    Drain(ScopeId, MachineId),
+    /// A spot instance's notice has run out.
+    Interrupted(ScopeId, MachineId),
 
     /// A kubelet starts a pod that was bound to its node.
     Start(u32),
@@ -55,6 +79,8 @@ pub enum Event {
     Retry(u32),
     /// The EndpointSlice controller looks at a Service.
     Endpoints(u32),
+    /// The disruption controller looks at a PodDisruptionBudget.
+    Budget(u32),
     /// The node lifecycle controller looks at all nodes.
     NodeMonitor,
     /// The node lifecycle controller keeps new pods away from a lost node.
@@ -73,6 +99,10 @@ pub enum Event {
     Scan(u32, u32),
     /// The group starts an instance that the Cluster Autoscaler asked for.
     Launch,
+    /// The resource quota controller counts what changed.
+    Quotas,
+    /// The resource quota controller counts everything.
+    QuotaResync,
     /// A load balancer of a Service has been made.
     Provisioned(ServiceId),
     /// A load balancer learns which nodes there are.

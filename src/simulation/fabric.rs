@@ -5,6 +5,7 @@
 
 mod proxies;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use proxies::Proxies;
@@ -43,6 +44,10 @@ pub enum Power {
     Booting,
     /// Running.
     On,
+    /// Paused: its kernel answers for its processes, which do not run. Connects succeed, nothing is answered.
+    Frozen,
+    /// Cut off: it and its pods live on, and no packet passes between them and the others.
+    Isolated,
     /// Off or gone: every packet to it and its pods is lost without an answer.
     Off,
 }
@@ -124,6 +129,9 @@ pub struct Fabric {
     pub pods: Vec<Option<PodNet>>,
     /// By [`ServiceId`]: namespace and name.
     pub services: Vec<(Arc<str>, Arc<str>)>,
+    /// Whom a packet to an endpoint's address reaches, where that is no longer the pod that had it first: a machine that restarts gives
+    /// its addresses out anew. Nobody: `PodId(u32::MAX)`.
+    pub holders: BTreeMap<PodId, PodId>,
     /// The endpoints each kube-proxy sends new connections to.
     pub proxies: Proxies,
     /// The Service of the cluster's name server (`kube-system/kube-dns`), when there is one.
@@ -142,6 +150,16 @@ impl Fabric {
     #[must_use]
     pub fn endpoints(&self, origin: Origin, service: ServiceId, now: Time) -> &[PodId] {
         self.proxies.list(origin, service, now)
+    }
+
+    /// The pod that has the address of a listed endpoint now. Endpoint lists name an address by the pod that had it first.
+    #[inline]
+    #[must_use]
+    pub fn holder(&self, endpoint: PodId) -> PodId {
+        if self.holders.is_empty() {
+            return endpoint;
+        }
+        self.holders.get(&endpoint).copied().unwrap_or(endpoint)
     }
 
     /// How connections to a service are spread.
@@ -190,7 +208,26 @@ impl Fabric {
         self.pods.get(pod.0 as usize).and_then(Option::as_ref)
     }
 
-    /// Whether packets to this machine are answered at all.
+    /// Whether packets from `origin` to this machine are answered by its processes.
+    #[inline]
+    #[must_use]
+    pub fn answers(&self, origin: Origin, machine: MachineId) -> bool {
+        match (self.machines[machine.0 as usize], origin) {
+            (Power::On, Origin::Outside) => true,
+            (Power::On, Origin::Machine(from)) => from == machine || self.machines[from.0 as usize] != Power::Isolated,
+            (Power::Isolated, Origin::Machine(from)) => from == machine,
+            _ => false,
+        }
+    }
+
+    /// Whether the kernel of this machine forwards packets from outside, as a node port does: a frozen one's does.
+    #[inline]
+    #[must_use]
+    pub fn forwards(&self, machine: MachineId) -> bool {
+        matches!(self.machines[machine.0 as usize], Power::On | Power::Frozen)
+    }
+
+    /// Whether this machine runs and packets to it are answered.
     #[inline]
     #[must_use]
     pub fn powered(&self, machine: MachineId) -> bool {

@@ -19,7 +19,9 @@ mod starting;
 mod stopping;
 
 pub use self::probing::Worker;
-use super::fabric::{MachineId, ModelId, PodId, Process};
+pub(super) use self::returning::Restarted;
+use super::fabric::{MachineId, ModelId, PodId, Power, Process};
+use super::machine::Pause;
 use super::objects::container::{ContainerStatus, Ended};
 use super::objects::pod::Phase;
 use super::world::World;
@@ -153,6 +155,19 @@ impl World {
         let runtime = self.runtime(pod)?;
         let place = runtime.place(incarnation)?;
         self.kubelet_runs(runtime.machine).then_some((runtime.machine, place))
+    }
+
+    /// The container of this incarnation, for what its process does by itself: it needs no kubelet that works, but one that did not
+    /// shut down with its machine.
+    fn current_process(&self, pod: u32, incarnation: u32) -> Option<usize> {
+        let runtime = self.runtime(pod)?;
+        let machine = &self.machines[runtime.machine.0 as usize];
+        let runs = match self.fabric.machines[runtime.machine.0 as usize] {
+            Power::On => machine.kubelet || machine.outage.pause == Pause::Stopped,
+            Power::Isolated => true,
+            Power::Booting | Power::Frozen | Power::Off => false,
+        };
+        runtime.place(incarnation).filter(|_| runs)
     }
 
     fn is_stopping(&self, pod: u32) -> bool {

@@ -19,7 +19,11 @@ impl World {
     pub fn describe(&mut self, namespace: &str, application: &Application) -> Result<(), InstallError> {
         self.network.install(namespace, application)?;
         self.assuming.remove(namespace);
-        self.look_again(namespace);
+        // Probes that rest because nothing could change look again.
+        let pods: Vec<u32> = self.store.pods.by_name(Some(namespace)).map(|(pod, _)| pod).collect();
+        for pod in pods {
+            self.plan_resting(pod, Span::micros(1));
+        }
         Ok(())
     }
 

@@ -14,8 +14,8 @@ use super::objects::quantity::{self, Amount};
 use super::objects::template::{Effect, Taint};
 use super::scheduler::NodeInfo;
 use super::world::{World, draw};
-use crate::model::fault::{Candidate, Mode, ZONE};
-use crate::model::history::{Victim, What};
+use crate::model::fault::ZONE;
+use crate::model::history::What;
 use crate::model::time::{Span, Time};
 
 /// A machine.
@@ -47,6 +47,35 @@ pub struct Machine {
     pub images: BTreeSet<Arc<str>>,
     /// Pod addresses given so far.
     pub addresses: u32,
+    /// The number of its pod address range.
+    pub subnet: u32,
+    /// What faults did to it.
+    pub outage: Outage,
+}
+
+/// Why a kubelet does not act.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pause {
+    /// It does.
+    #[default]
+    None,
+    /// A fault stopped it; the machine's processes go on.
+    Stopped,
+    /// It starts, and has not looked at its pods yet.
+    Starting,
+}
+
+/// What faults did to a machine and its kubelet.
+#[derive(Clone, Debug, Default)]
+pub struct Outage {
+    /// Why its kubelet does not act, though the machine runs.
+    pub pause: Pause,
+    /// Whether it is switched on again when it is off.
+    pub boots_again: bool,
+    /// Whether a heartbeat is planned.
+    pub beating: bool,
+    /// What its kubelet could not do while it was frozen, cut off or stopped.
+    pub parked: Vec<Event>,
 }
 
 /// The namespace of the nodes' leases.
@@ -92,6 +121,8 @@ impl World {
             pods: BTreeSet::new(),
             images: BTreeSet::new(),
             addresses: 0,
+            subnet: id.0 % 256,
+            outage: Outage::default(),
         });
         let zone = self
             .profile
@@ -183,11 +214,11 @@ impl World {
         let period = Span::from(self.profile.kubelet.lease);
         let phase = self.chance.kubelets.span(Span::ZERO, period);
         self.renew(id);
+        self.machines[id.0 as usize].outage.beating = true;
         self.after(phase, Event::Heartbeat(id));
-        self.start_pods_again(id);
     }
 
-    fn register(&mut self, id: MachineId) {
+    pub(super) fn register(&mut self, id: MachineId) {
         // The nodes of a new cluster are Ready at once; later ones are tainted until their network plugin's pod runs
         // (plugin/pkg/admission/nodetaint), so that DaemonSets' pods come before all others.
         let wait = match self.profile.scaling_group {
@@ -222,7 +253,7 @@ impl World {
             },
             since: self.now,
             address: it.address,
-            pod_cidr: format!("10.244.{}.0/24", id.0 % 256).into(),
+            pod_cidr: format!("10.244.{}.0/24", it.subnet).into(),
         };
         let meta = Meta {
             name: it.name.clone(),
@@ -276,13 +307,14 @@ impl World {
 
     pub(super) fn heartbeat(&mut self, id: MachineId) {
         if !self.machines[id.0 as usize].kubelet || !self.fabric.powered(id) {
+            self.machines[id.0 as usize].outage.beating = false;
             return;
         }
         self.renew(id);
         self.after(self.profile.kubelet.lease.into(), Event::Heartbeat(id));
     }
 
-    fn renew(&mut self, id: MachineId) {
+    pub(super) fn renew(&mut self, id: MachineId) {
         let it = &self.machines[id.0 as usize];
         let (now, name) = (self.now, it.name.clone());
         // A node's lease is owned by its node object; a kubelet that finds none makes no lease
@@ -311,70 +343,6 @@ impl World {
         }
     }
 
-    /// The node objects that a fault may take: those that run workloads.
-    #[must_use]
-    pub fn candidates(&self) -> Vec<Candidate> {
-        self.store
-            .nodes
-            .by_name(None)
-            .filter(|(_, row)| !row.meta.labels.contains_key("node-role.kubernetes.io/control-plane"))
-            .map(|(_, row)| Candidate {
-                name: row.meta.name.to_string(),
-                labels: (*row.meta.labels).clone(),
-            })
-            .collect()
-    }
-
-    /// Makes the named nodes fail. Names without a node are passed over; the caller has chosen from [`World::candidates`].
-    pub fn inject(&mut self, mode: Mode, nodes: &[String]) {
-        let ids: Vec<MachineId> = nodes
-            .iter()
-            .filter_map(|name| self.store.nodes.find("", name))
-            .filter_map(|row| self.store.nodes.get(row).map(|node| node.body.machine))
-            .collect();
-        let victims = self.victims(&ids);
-        self.note(What::Injected {
-            fault: mode.name().to_owned(),
-            nodes: nodes.to_vec(),
-            pods: victims,
-        });
-        for id in ids {
-            match mode {
-                Mode::Terminate => {
-                    self.machines[id.0 as usize].exists = false;
-                    let delay = draw(&mut self.chance.faults, self.profile.terminate.signal);
-                    if delay == Span::ZERO {
-                        self.signalled(id);
-                    } else {
-                        self.after(delay, Event::Signalled(id));
-                    }
-                    self.instance_ended();
-                }
-                Mode::Kill => self.power_off(id),
-                Mode::Delete => {
-                    if let Some(node) = self.machines[id.0 as usize].node {
-                        self.delete_node(node, "fault");
-                    }
-                }
-            }
-        }
-    }
-
-    fn victims(&self, ids: &[MachineId]) -> Vec<Victim> {
-        let mut all: Vec<Victim> = ids
-            .iter()
-            .flat_map(|&id| self.store.pods.on(id))
-            .filter(|(_, row)| !row.body.is_finished())
-            .map(|(_, row)| Victim {
-                pod: row.meta.name.to_string(),
-                app: row.body.app.to_string(),
-                node: row.body.node_name.as_deref().unwrap_or_default().to_owned(),
-            })
-            .collect();
-        all.sort_by(|a, b| (&a.node, &a.pod).cmp(&(&b.node, &b.pod)));
-        all
-    }
-
     /// The guest shuts down: the kubelet stops, processes end and close their sockets, then silence.
     pub(super) fn signalled(&mut self, id: MachineId) {
         let shutdown = draw(&mut self.chance.faults, self.profile.terminate.shutdown);
@@ -395,10 +363,12 @@ impl World {
         self.fabric.machines[id.0 as usize] = Power::Off;
         self.machines[id.0 as usize].kubelet = false;
         self.network.machine_lost(id, self.now, &self.fabric);
-        self.processes_gone(id);
         self.note(What::MachineLost {
             node: self.machines[id.0 as usize].name.to_string(),
         });
+        if std::mem::take(&mut self.machines[id.0 as usize].outage.boots_again) {
+            self.power_on(id);
+        }
     }
 
     /// Deletes a node object; its pods become orphans.
@@ -411,6 +381,7 @@ impl World {
         self.moves += 1;
         self.scheduler.remove_node(machine);
         self.lifecycle.forget(row);
+        self.taint_manager.forget(machine);
         if let Some(lease) = self.store.leases.find(LEASES, &node.meta.name) {
             // The lease is owned by its node (pkg/kubelet/util/nodelease.go).
             self.store.leases.remove(&mut self.store.versions, lease);
@@ -440,6 +411,6 @@ impl World {
         let it = &mut self.machines[id.0 as usize];
         it.addresses += 1;
         // 10.244.N.0/24 and on: the kind default pod subnet 10.244.0.0/16.
-        Ipv4Addr::from(0x0af4_0000 + ((id.0 % 256) << 8) + 1 + it.addresses % 254)
+        Ipv4Addr::from(0x0af4_0000 + (it.subnet << 8) + 1 + it.addresses % 254)
     }
 }

@@ -1,5 +1,6 @@
 //! The API objects of the cluster in compact form, their tables, and how they read as JSON.
 
+pub mod budget;
 pub mod container;
 pub mod meta;
 pub mod node;

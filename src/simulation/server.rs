@@ -1,5 +1,7 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
+mod evicting;
+mod nodes;
 mod placing;
 mod removing;
 
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource, Served};
 use super::fabric::ServiceId;
+use super::objects::budget::Budget;
 use super::objects::meta::Meta;
 use super::objects::resources::{self, FIRST_STORED, RESOURCES};
 use super::objects::service::EndpointSlice;
@@ -48,6 +51,10 @@ macro_rules! with_table {
             }
             "daemonsets" => {
                 let $table = &$store.daemon_sets;
+                $do
+            }
+            "poddisruptionbudgets" => {
+                let $table = &$store.budgets;
                 $do
             }
             "endpointslices" => {
@@ -192,9 +199,11 @@ impl ApiStore for World {
             let mut trial = self.clone();
             return trial.create(resource, object, false);
         }
+        self.admit_object(resource, &namespace, &name, &mut object)?;
         self.not_modelled
             .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         self.insert(resource, &object)?;
+        self.created(resource, &namespace, &object);
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -220,6 +229,7 @@ impl ApiStore for World {
             return trial.replace(resource, object, part, false);
         }
         self.update(resource, &namespace, &name, &object, part)?;
+        self.admission_changed(resource, &namespace);
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -242,10 +252,15 @@ impl ApiStore for World {
             return Err(conflict(resource, name, "Precondition failed"));
         }
         self.remove(resource, namespace.unwrap_or_default(), name, options);
+        self.admission_changed(resource, namespace.unwrap_or_default());
         match self.get(resource, namespace, name) {
             Some(left) => Ok((left, false)),
             None => Ok((stored, true)),
         }
+    }
+
+    fn evict(&mut self, namespace: &str, pod: &str, options: &DeleteOptions, dry_run: bool) -> Result<(), ApiError> {
+        self.evict_pod(namespace, pod, options, dry_run)
     }
 
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>> {
@@ -276,8 +291,9 @@ impl World {
                 self.store.namespaces.insert(&mut self.store.versions, meta, body);
             }
             "pods" => {
-                let (meta, body) = parse::pod(object)?;
-                let meta = self.stamped(meta);
+                let (meta, mut body) = parse::pod(object)?;
+                let mut meta = self.stamped(meta);
+                self.admit_pod(&mut meta, &mut body)?;
                 self.insert_pod(meta, body);
             }
             "deployments" => {
@@ -297,6 +313,12 @@ impl World {
                 let meta = self.stamped(meta);
                 self.store.daemon_sets.insert(&mut self.store.versions, meta, body);
                 self.daemon_sets_changed();
+            }
+            "poddisruptionbudgets" => {
+                let (meta, body) = parse::budget(object)?;
+                let meta = self.stamped(meta);
+                let row = self.store.budgets.insert(&mut self.store.versions, meta, body);
+                self.budget_changed(row);
             }
             "services" => self.insert_service(object)?,
             "events" => {
@@ -469,6 +491,19 @@ impl World {
                 self.route_service(row);
                 self.service_changed(row);
             }
+            "poddisruptionbudgets" => {
+                let (meta, body) = parse::budget(object)?;
+                let Some(row) = self.store.budgets.find(space, name) else {
+                    return Ok(());
+                };
+                self.store.budgets.update(&mut self.store.versions, row, |it| {
+                    take_meta(&mut it.meta, &meta);
+                    it.meta.generation += u64::from(it.body.spec != body.spec);
+                    let status = std::mem::take(&mut it.body.status);
+                    it.body = Budget { status, ..body };
+                });
+                self.budget_changed(row);
+            }
             "nodes" => self.update_node(name, object)?,
             "namespaces" => {
                 let (meta, _) = parse::namespace(object)?;
@@ -510,22 +545,6 @@ impl World {
                 });
             }
         }
-        Ok(())
-    }
-
-    /// A node's labels, taints and cordon.
-    fn update_node(&mut self, name: &str, object: &Value) -> Result<(), ApiError> {
-        let (meta, taints, unschedulable) = parse::node(object)?;
-        let Some(row) = self.store.nodes.find("", name) else {
-            return Ok(());
-        };
-        self.store.change_node(row, |it| {
-            take_meta(&mut it.meta, &meta);
-            it.body.taints = taints;
-            it.body.unschedulable = unschedulable;
-        });
-        self.node_changed(row);
-        self.room_appeared();
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::admission::Admission;
 use super::control::autoscaler::AutoscalerState;
 use super::control::daemon_sets::Daemons;
 use super::control::load_balancers::Balancers;
@@ -11,8 +12,10 @@ use super::control::pod_gc::PodGc;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
 use super::control::selecting::Selecting;
+use super::control::taint_eviction::TaintManager;
 use super::event::Event;
 use super::fabric::Fabric;
+use super::faults::Faults;
 use super::kubelet::Runtime;
 use super::machine::Machine;
 use super::network::{Effect, Network};
@@ -43,6 +46,7 @@ pub struct World {
     /// By pod row; `None` while no kubelet has it.
     pub(super) runtimes: Vec<Option<Runtime>>,
     pub(super) pending: Pending,
+    pub(super) admission: Admission,
     /// Counts what may change where pods fit: pods bound and gone, nodes changed.
     pub(super) moves: u64,
     /// Pods by the uid of the ReplicaSet or DaemonSet that owns them.
@@ -53,10 +57,9 @@ pub struct World {
     pub(super) selecting: Selecting,
     pub(super) daemons: Daemons,
     pub(super) lifecycle: NodeLifecycle,
-    /// Planned evictions: pod to the number of its plan.
-    pub(super) evictions: BTreeMap<u32, u32>,
-    pub(super) plans: u32,
+    pub(super) taint_manager: TaintManager,
     pub(super) pod_gc: PodGc,
+    pub(super) faults: Faults,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     pub(super) balancers: Balancers,
@@ -88,6 +91,7 @@ pub(super) struct Dirty {
     pub deployments: BTreeSet<u32>,
     pub replica_sets: BTreeSet<u32>,
     pub services: BTreeSet<u32>,
+    pub budgets: BTreeSet<u32>,
     pub daemon_sets: bool,
     pub schedule: bool,
 }
@@ -105,6 +109,7 @@ pub(super) struct Chance {
     pub cloud: Stream,
     pub names: Stream,
     pub faults: Stream,
+    pub disruption: Stream,
     pub balancers: Stream,
 }
 
@@ -124,6 +129,7 @@ impl World {
             machines: Vec::new(),
             runtimes: Vec::new(),
             pending: Pending::default(),
+            admission: Admission::default(),
             moves: 0,
             owned: BTreeMap::new(),
             desired: BTreeMap::new(),
@@ -131,9 +137,9 @@ impl World {
             selecting: Selecting::default(),
             daemons: Daemons::default(),
             lifecycle: NodeLifecycle::default(),
-            evictions: BTreeMap::new(),
-            plans: 0,
+            taint_manager: TaintManager::default(),
             pod_gc: PodGc::default(),
+            faults: Faults::new(seed),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             balancers: Balancers::default(),
@@ -147,6 +153,7 @@ impl World {
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
+                disruption: Stream::new(seed, "disruption"),
                 balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
@@ -271,13 +278,27 @@ impl World {
     }
 
     fn handle(&mut self, event: Event) {
+        if self.park(event) {
+            return;
+        }
         match event {
             Event::Booted(machine) => self.booted(machine),
             Event::NodeUp(machine) => self.node_up(machine),
             Event::Heartbeat(machine) => self.heartbeat(machine),
             Event::Signalled(machine) => self.signalled(machine),
             Event::PowerOff(machine) => self.power_off(machine),
-            Event::Start(pod) => self.start_pod(pod),
+            Event::ShutDown(machine) => self.shuts_down(machine),
+            Event::PoweredOn(machine) => self.powered_on(machine),
+            Event::RestartPods(machine) => self.restart_pods(machine),
+            Event::KubeletBack(machine) => self.kubelet_back(machine),
+            Event::PodsPosted(machine) => self.pods_posted(machine),
+            Event::InstanceCheck(machine) => self.check_instance(machine),
+            Event::Strike(scope, next) => self.strike(scope, next),
+            Event::Return(scope, machine) => self.return_machine(scope, machine),
+            Event::Cordon(scope, machine) => self.cordon(scope, machine),
+            Event::Drain(scope, machine) => self.drain(scope, machine),
+            Event::Interrupted(scope, machine) => self.interrupted(scope, machine),
+            Event::Start(pod) => self.start_bound(pod),
             Event::Running(pod, incarnation) => self.running(pod, incarnation),
             Event::Listen(pod, incarnation) => self.listen(pod, incarnation),
             Event::ReportRunning(pod, incarnation) => self.report_running(pod, incarnation),
@@ -296,15 +317,18 @@ impl World {
             Event::Schedule => self.schedule_next(),
             Event::Retry(pod) => self.retry_pod(pod),
             Event::Endpoints(row) => self.sync_endpoints(row),
+            Event::Budget(row) => self.sync_budget(row),
             Event::NodeMonitor => self.monitor_nodes(),
             Event::NoSchedule(node) => self.keep_pods_away(node),
             Event::TaintNext(zone) => self.taint_next(zone),
-            Event::Evict(pod, plan) => self.evict(pod, plan),
+            Event::Evict(pod, plan) => self.evict_tainted(pod, plan),
             Event::PodGc => self.collect_pods(),
             Event::CloudNodes => self.cloud_nodes(),
             Event::Replace => self.replace_instance(),
             Event::Scan(pod, incarnation) => self.scan(pod, incarnation),
             Event::Launch => self.launch(),
+            Event::Quotas => self.sync_quotas(),
+            Event::QuotaResync => self.resync_quotas(),
             Event::Provisioned(service) => self.provisioned(service),
             Event::Targets(service) => self.sync_targets(service),
             Event::HealthCheck(service, machine) => self.check_health(service, machine),

@@ -2,6 +2,7 @@
 //! situations are those of the test tables beside them, retold.
 
 mod affinity;
+mod cluster;
 mod hosts;
 mod messages;
 mod preemption;

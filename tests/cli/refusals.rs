@@ -11,9 +11,10 @@ fn a_command_line_that_makes_no_sense_is_2() {
         ("--percent 40 --count 2", "cannot be used with"),
         ("--profile aks", "[possible values: eks-workshop, kind]"),
         (
-            "--fault reboot-nodes",
-            "[possible values: terminate-nodes, kill-nodes, delete-nodes]",
+            "--fault annoy-nodes",
+            "[possible values: terminate-nodes, kill-nodes, stop-nodes, ",
         ),
+        ("--return-after 30s", "terminate-nodes cannot return after a time"),
         ("--label zone", "expected KEY=VALUE"),
         ("--slots 2", "expected a share above 0 and up to 1"),
         ("--observe 10", "expected a number and one of us, ms, s, m, h"),

@@ -48,6 +48,19 @@ fn every_way_to_name_targets_works() {
             &["--label", "kubernetes.io/os=linux", "--fault", "delete-nodes"],
             "3 nodes",
         ),
+        (
+            &[
+                "--count",
+                "2",
+                "--fault",
+                "freeze-nodes",
+                "--return-after",
+                "20s",
+                "--stagger",
+                "5s",
+            ],
+            "2 nodes",
+        ),
     ] {
         let mut words = vec!["--manifest", &manifest, "--observe", "75s", "--rate", "2", "--quiet"];
         words.extend(target);

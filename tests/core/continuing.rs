@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use steadfast::model::experiment::{Claim, Hypothesis, Plan, Verdict};
+use steadfast::model::experiment::{Afterwards, Claim, Hypothesis, Plan, Verdict};
 use steadfast::model::fault::NodeFailure;
 use steadfast::model::time::{Span, Time};
 use steadfast::simulation::world::World;
@@ -17,7 +17,9 @@ fn plan() -> Plan {
             journey: "visit".to_owned(),
             claim: Claim::Availability { at_least_ppm: 900_000 },
         }],
-        fault: NodeFailure::terminate().count(1),
+        fault: NodeFailure::terminate().count(1).into(),
+        more_faults: Vec::new(),
+        afterwards: Afterwards::default(),
         observe: Duration::from_secs(60),
         expected: Verdict::Held,
     }

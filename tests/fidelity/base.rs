@@ -209,7 +209,9 @@ fn checkout_is_down_until_the_replacements_serve() {
         let plan = steadfast::model::experiment::Plan {
             name: "base".into(),
             hypotheses: Vec::new(),
-            fault,
+            fault: fault.into(),
+            more_faults: Vec::new(),
+            afterwards: steadfast::model::experiment::Afterwards::Left,
             observe: std::time::Duration::ZERO,
             expected: steadfast::Verdict::Violated,
         };

@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 use steadfast::model::fault::Mode;
 use steadfast::model::history::{FailureKind, What};
 use steadfast::model::time::Span;
-use steadfast::simulation::api::{ApiStore as _, DeleteOptions};
+use steadfast::simulation::api::ApiStore as _;
 use steadfast::simulation::objects::node::Readiness;
 use steadfast::simulation::objects::pod::Phase;
-use steadfast::simulation::objects::resources::{NODES, PODS};
+use steadfast::simulation::objects::resources::PODS;
 use steadfast::simulation::world::World;
 use steadfast::survey::seeds;
 
@@ -114,10 +114,6 @@ fn runs(table: &'static [Row; 6], fail: fn(&mut World, &str)) -> Vec<Run> {
     })
 }
 
-fn delete_object(world: &mut World, victim: &str) {
-    world.delete(NODES, None, victim, &DeleteOptions::default()).unwrap();
-}
-
 static ALIVE_RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
     runs(&ALIVE, |world, victim| {
         world.inject(Mode::Delete, &[victim.to_owned()]);
@@ -126,8 +122,7 @@ static ALIVE_RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
 
 static DEAD_RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
     runs(&DEAD, |world, victim| {
-        world.inject(Mode::Kill, &[victim.to_owned()]);
-        delete_object(world, victim);
+        world.inject(Mode::Remove, &[victim.to_owned()]);
     })
 });
 

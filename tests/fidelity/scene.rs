@@ -7,7 +7,7 @@ use steadfast::NodeFailure;
 use steadfast::Verdict;
 use steadfast::app::manifest::Manifest;
 use steadfast::model::application::Application;
-use steadfast::model::experiment::Plan;
+use steadfast::model::experiment::{Afterwards, Plan};
 use steadfast::model::history::{Event, FailureKind, History, Second, What};
 use steadfast::model::journey::Journey;
 use steadfast::model::profile::Profile;
@@ -187,7 +187,9 @@ impl Scene {
         let plan = Plan {
             name: "fidelity".into(),
             hypotheses: Vec::new(),
-            fault: NodeFailure::kill().name(&self.victim),
+            fault: NodeFailure::kill().name(&self.victim).into(),
+            more_faults: Vec::new(),
+            afterwards: Afterwards::default(),
             observe: std::time::Duration::ZERO,
             expected: Verdict::Held,
         };

@@ -104,11 +104,11 @@ fn a_stopped_machine_that_kubernetes_did_not_see() {
     let unseen = "node a: Kubernetes did not see it fail (neither NotReady nor deleted)";
     for mode in [NodeFailure::terminate().count(1), NodeFailure::kill().count(1)] {
         let mut history = without(|what| matches!(what, What::NodeNotReady { .. } | What::NodeDeleted { .. }));
-        history.header.plan.fault = mode.clone();
+        history.header.plan.fault = mode.clone().into();
         assert_eq!(lacking(&history), [unseen]);
         let one = |is: fn(&What) -> bool| {
             let mut history = without(is);
-            history.header.plan.fault = mode.clone();
+            history.header.plan.fault = mode.clone().into();
             lacking(&history)
         };
         assert!(
@@ -125,7 +125,7 @@ fn a_stopped_machine_that_kubernetes_did_not_see() {
 #[test]
 fn a_deleted_node_needs_to_be_deleted_by_the_fault_and_nothing_else() {
     let mut history = healthy();
-    history.header.plan.fault = NodeFailure::delete().count(1);
+    history.header.plan.fault = NodeFailure::delete().count(1).into();
     assert_eq!(
         lacking(&history),
         ["node a: its object was deleted by cloud-controller, not by the fault"]

@@ -346,3 +346,65 @@ fn phases_and_milestones_have_names_for_readers() {
     assert_eq!(Phase::Detecting.describe(), "detecting: until node NotReady");
     assert_eq!(Phase::Several.describe(), "several: no one phase");
 }
+
+/// The machine of both victims is frozen for 20 s and comes back before Kubernetes noticed.
+fn frozen() -> History {
+    let mut history = healthy();
+    history.forget(|what| {
+        matches!(
+            what,
+            What::NodeNotReady { .. } | What::NodeDeleted { .. } | What::MachineLost { .. }
+        )
+    });
+    history.add(
+        at(INJECTED),
+        What::MachineImpaired {
+            node: "a".into(),
+            how: "frozen".into(),
+        },
+    );
+    history.add(
+        at(INJECTED + 20),
+        What::MachineBack {
+            node: "a".into(),
+            how: "resumed".into(),
+        },
+    );
+    for app in ["carts", "front-end"] {
+        let (pod, app) = (format!("{app}-1"), app.to_owned());
+        history.add(at(INJECTED + 20), What::PodServing { pod, app });
+    }
+    for after in 1..20 {
+        history.set(after, 0);
+    }
+    history
+}
+
+fn of(history: &History) -> Vec<(Phase, u64)> {
+    let journey = &analyse(history).journeys[0];
+    journey.phases.iter().map(|time| (time.phase, time.seconds)).collect()
+}
+
+#[test]
+fn a_victim_that_comes_back_in_its_own_place_ends_its_phases_there() {
+    let mut history = frozen();
+    assert_eq!(of(&history), [(Phase::Unnoticed, 1), (Phase::Readying, 18)]);
+    // What is bad after that belongs to no one's eviction.
+    history.set(40, 0);
+    assert_eq!(
+        of(&history),
+        [(Phase::Unnoticed, 1), (Phase::Readying, 18), (Phase::Several, 1)]
+    );
+}
+
+#[test]
+fn a_victim_that_is_deleted_before_its_machine_is_back_is_replaced_as_ever() {
+    let mut history = frozen();
+    for app in ["carts", "front-end"] {
+        replace(&mut history, app, [5, 6, 7, 8, 9, 10]);
+    }
+    // Detecting is absent: a later milestone was reached.
+    let phases = of(&history);
+    assert!(phases.iter().any(|(phase, _)| *phase == Phase::Evicting), "{phases:?}");
+    assert!(phases.iter().all(|(phase, _)| *phase != Phase::Detecting), "{phases:?}");
+}

@@ -32,7 +32,7 @@ pub fn story(settings: &Settings, choice: &Choice, told: &Told, all: &[Seed]) ->
     if let Some(because) = &choice.because {
         page.line(because);
     }
-    let struck = fault(&settings.fault);
+    let struck = fault(&settings.fault.clone().into());
     page.part(&format!("1. {BASE_NAME}: one replica of everything"));
     page.point(&format!(
         "Deployed on {}; steady state: 30 seconds without a failure.",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     End, Event, FORMAT, Failure, FailureKind, Header, History, LoadedJourney, SIMULATION, Second, Victim, What,
 };
-use crate::model::experiment::{Claim, Hypothesis, Plan, Verdict};
+use crate::model::experiment::{Afterwards, Claim, Hypothesis, Plan, Verdict};
 use crate::model::fault::{Mode, NodeFailure};
 
 /// When the fault strikes: second 100.
@@ -39,7 +39,9 @@ pub fn healthy() -> History {
         plan: Plan {
             name: "terminate-eks-nodes".into(),
             hypotheses: vec![hypothesis(Claim::Availability { at_least_ppm: 900_000 })],
-            fault: NodeFailure::terminate().percent(40),
+            fault: NodeFailure::terminate().percent(40).into(),
+            more_faults: Vec::new(),
+            afterwards: Afterwards::Left,
             observe: Duration::from_secs(OBSERVED),
             expected: Verdict::Held,
         },

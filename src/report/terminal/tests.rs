@@ -99,7 +99,7 @@ fn no_line_is_wider_than_the_terminal_or_ends_in_a_space_whatever_the_run_holds(
     let long = "a-very-long-name-that-does-not-end-".repeat(9);
     history.header.application = long.clone();
     history.header.plan.name = format!("{long} {long}");
-    history.header.plan.fault = NodeFailure::kill().name(long.clone());
+    history.header.plan.fault = NodeFailure::kill().name(long.clone()).into();
     history.header.seed = u64::MAX;
     history.header.profile = long.clone();
     history.header.not_modelled = vec![long.clone()];

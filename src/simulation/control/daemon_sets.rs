@@ -115,6 +115,7 @@ impl World {
         }
         let desired = placement.nodes.len() as u32;
         if set.meta.deletion.is_none() {
+            let mut refused = false;
             lacking.sort_unstable();
             for (_, node) in lacking {
                 let owner = Owner {
@@ -124,12 +125,23 @@ impl World {
                     uid: set.meta.uid,
                     row,
                 };
-                self.create_owned_pod(
+                let created = self.create_owned_pod(
                     &set.meta.namespace,
                     owner,
                     Arc::new(pin(template, &node)),
                     &set.meta.name,
                 );
+                refused |= created.is_err();
+            }
+            if refused {
+                // All of its nodes are looked at then.
+                if let Some(placement) = self.daemons.sets.get_mut(&row) {
+                    placement.generation = u64::MAX;
+                }
+                let pause = self.retry_of(set.meta.uid);
+                self.after(pause, Event::DaemonSets);
+            } else {
+                self.no_longer_refused(set.meta.uid);
             }
         }
         let Owned { active: current, ready } = self.store.pods.owned(set.meta.uid);

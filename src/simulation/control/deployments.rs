@@ -9,7 +9,7 @@ use super::super::objects::meta::{Meta, Owner};
 use super::super::objects::selector::{Requirement, Test};
 use super::super::objects::table::Row;
 use super::super::objects::template::PodTemplate;
-use super::super::objects::workload::{Deployment, DeploymentStatus, ReplicaSet, ReplicaSetStatus, Strategy};
+use super::super::objects::workload::{Deployment, DeploymentStatus, Failure, ReplicaSet, ReplicaSetStatus, Strategy};
 use super::super::world::{World, draw};
 use super::pods::ALPHABET;
 
@@ -67,7 +67,7 @@ impl World {
                 for &set in &old {
                     self.scale_set(set, 0);
                 }
-                if old.iter().all(|&set| self.active_pods(self.set_uid(set)).is_empty()) {
+                if !old.iter().any(|&set| self.has_running_pods(set)) {
                     self.scale_set(newest, it.body.replicas);
                 }
             }
@@ -210,6 +210,7 @@ impl World {
                 revision,
                 min_ready: it.body.min_ready,
                 status: ReplicaSetStatus::default(),
+                failure: None,
             },
         );
         self.owned.entry(it.meta.uid).or_default().insert(set);
@@ -236,14 +237,57 @@ impl World {
                 status.updated += set.body.status.replicas;
             }
         }
-        let changed = status != it.body.status;
+        let failure = self.replica_failure(it.meta.uid, &hash);
+        let changed = status != it.body.status || failure != it.body.failure;
         if changed {
-            self.store
-                .deployments
-                .update(&mut self.store.versions, row, |it| it.body.status = status);
+            self.store.deployments.update(&mut self.store.versions, row, |it| {
+                it.body.status = status;
+                it.body.failure = failure;
+            });
             // The status just written may allow the next step.
             self.deployment_changed(row);
         }
+    }
+}
+
+impl World {
+    /// Whether any pod of a set has not ended, one that is being deleted included (recreate.go `oldPodsRunning`).
+    fn has_running_pods(&self, set: u32) -> bool {
+        let pods = self.owned.get(&self.set_uid(set)).into_iter().flatten();
+        pods.filter_map(|&pod| self.store.pod(pod))
+            .any(|pod| !pod.body.is_finished())
+    }
+
+    /// A pod of a ReplicaSet is gone: a Deployment that waits for the last of the old ones looks
+    /// (`deployment_controller.go` `deletePod`).
+    pub(in crate::simulation) fn pod_of_set_gone(&mut self, set: u32) {
+        let owner = self
+            .store
+            .replica_sets
+            .get(set)
+            .and_then(|set| set.meta.owner.as_ref().map(|owner| owner.row));
+        let waits = |row: &u32| {
+            let deployment = self.store.deployments.get(*row);
+            deployment.is_some_and(|it| it.body.strategy == Strategy::Recreate)
+        };
+        if let Some(row) = owner.filter(waits)
+            && !self.has_running_pods(set)
+        {
+            self.deployment_changed(row);
+        }
+    }
+
+    /// The failure of the newest ReplicaSet, or else of an older one (progress.go `getReplicaFailures`).
+    fn replica_failure(&self, deployment: u64, hash: &str) -> Option<Arc<Failure>> {
+        let sets = self.owned.get(&deployment).into_iter().flatten();
+        let failing: Vec<_> = sets
+            .filter_map(|&set| self.store.replica_sets.get(set))
+            .filter(|set| set.body.failure.is_some())
+            .collect();
+        let newest = failing
+            .iter()
+            .find(|set| set.meta.labels.get(HASH).is_some_and(|other| other == hash));
+        newest.or(failing.first())?.body.failure.clone()
     }
 }
 

@@ -84,7 +84,7 @@ impl World {
             endpoints
                 .iter()
                 .filter(|endpoint| test(endpoint))
-                .map(|endpoint| endpoint.pod)
+                .map(|endpoint| self.faults.addresses.of(endpoint.pod))
                 .collect::<Vec<_>>()
         };
         let mut used = listed(|endpoint| endpoint.ready);

@@ -203,11 +203,14 @@ impl World {
     /// allows. (Under `Local` the check asks kube-proxy's `healthCheckNodePort`, which says just that.)
     fn passes_check(&self, id: ServiceId, machine: MachineId) -> bool {
         let endpoints = self.fabric.endpoints(Origin::Machine(machine), id, self.now);
-        let here = |pod| self.fabric.pod(pod).is_some_and(|net| net.machine == machine);
-        self.fabric.powered(machine)
+        let here = |pod| {
+            let net = self.fabric.pod(self.fabric.holder(pod));
+            net.is_some_and(|net| net.machine == machine)
+        };
+        self.fabric.forwards(machine)
             && match self.fabric.routing(id).external {
                 Reachable::Cluster => !endpoints.is_empty(),
-                Reachable::Local => endpoints.iter().any(|&pod| here(pod)),
+                Reachable::Local => self.fabric.powered(machine) && endpoints.iter().any(|&pod| here(pod)),
             }
     }
 

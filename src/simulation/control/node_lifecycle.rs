@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::event::Event;
 use super::super::objects::node::Readiness;
-use super::super::objects::pod::{NOT_READY, UNREACHABLE};
+use super::super::objects::pod::{NOT_READY, UNREACHABLE, UNSCHEDULABLE};
 use super::super::objects::template::{Effect, Taint};
 use super::super::world::{About, World, draw};
 use crate::model::history::What;
@@ -25,6 +25,8 @@ pub struct NodeLifecycle {
     renewed: BTreeMap<u32, Time>,
     /// The zones by name, in the order of their first use.
     zones: Vec<Zone>,
+    /// Every node of every zone is lost.
+    all_down: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -87,7 +89,8 @@ impl World {
             let silent = self.now.since(renewed) > grace;
             match (node.body.ready, silent) {
                 (Readiness::True | Readiness::False, true) => self.lost(row),
-                (Readiness::Unknown, false) => self.returned(row),
+                (Readiness::True, false) => self.reachable(row),
+                (Readiness::Unknown, _) => self.wait_for_taint(row),
                 _ => {}
             }
         }
@@ -148,36 +151,89 @@ impl World {
         self.after(delay, Event::NoSchedule(row));
     }
 
-    /// Sets the NoSchedule taint that a node's condition asks for (`doNoScheduleTaintingPass`).
-    pub(in crate::simulation) fn keep_pods_away(&mut self, row: u32) {
-        let lost = self.store.nodes.get(row).is_some_and(|node| {
-            node.body.ready == Readiness::Unknown && !node.body.taints.contains(&taint(UNREACHABLE, Effect::NoSchedule))
-        });
-        if lost {
-            self.store.change_node(row, |node| {
-                node.body.taints.push(taint(UNREACHABLE, Effect::NoSchedule));
-            });
-            self.node_changed(row);
+    /// A lost node that has lost its taint, because all zones were down, is queued for it again.
+    fn wait_for_taint(&mut self, row: u32) {
+        let Some(node) = self.store.nodes.get(row) else { return };
+        if node.body.taints.contains(&taint(UNREACHABLE, Effect::NoExecute)) {
+            return;
+        }
+        let zone = self.machines[node.body.machine.0 as usize].zone.clone();
+        let zone = self.lifecycle.zone(&zone);
+        let waiting = &mut self.lifecycle.zones[zone].waiting;
+        if !waiting.contains(&row) {
+            waiting.push_back(row);
         }
     }
 
-    fn returned(&mut self, row: u32) {
+    /// Sets the NoSchedule taints that a node's condition and cordon ask for (`doNoScheduleTaintingPass`).
+    pub(in crate::simulation) fn keep_pods_away(&mut self, row: u32) {
+        let Some(node) = self.store.nodes.get(row) else { return };
+        let asked = [
+            (UNREACHABLE, node.body.ready == Readiness::Unknown),
+            (UNSCHEDULABLE, node.body.unschedulable),
+        ];
+        let wrong: Vec<(Taint, bool)> = asked
+            .into_iter()
+            .map(|(key, wanted)| (taint(key, Effect::NoSchedule), wanted))
+            .filter(|(taint, wanted)| node.body.taints.contains(taint) != *wanted)
+            .collect();
+        if wrong.is_empty() {
+            return;
+        }
+        let opens = wrong.iter().any(|(_, wanted)| !wanted);
+        self.store.change_node(row, |node| {
+            for (taint, wanted) in wrong {
+                if wanted {
+                    node.body.taints.push(taint);
+                } else {
+                    node.body.taints.retain(|other| *other != taint);
+                }
+            }
+        });
+        self.node_changed(row);
+        if opens {
+            self.room_appeared();
+        }
+    }
+
+    /// A node's kubelet posted it as Ready after a silence. The taint against new pods goes at once, the one that evicts at the next look
+    /// of the controller.
+    pub(in crate::simulation) fn node_posted_ready(&mut self, row: u32) {
         let now = self.now;
         self.store.change_node(row, |node| {
             node.body.ready = Readiness::True;
             node.body.since = now;
-            node.body
-                .taints
-                .retain(|taint| taint.key != UNREACHABLE && taint.key != NOT_READY);
         });
         for zone in &mut self.lifecycle.zones {
             zone.waiting.retain(|&waiting| waiting != row);
         }
         if let Some(node) = self.store.nodes.get(row) {
-            let (name, machine) = (node.meta.name.to_string(), node.body.machine);
+            let name = node.meta.name.to_string();
             self.note(What::NodeReady { node: name });
-            self.cancel_evictions(machine);
         }
+        self.node_changed(row);
+        self.cordon_changed(row);
+    }
+
+    /// The taints against new pods that a node's condition and cordon ask for are set soon.
+    pub(in crate::simulation) fn cordon_changed(&mut self, row: u32) {
+        let delay = draw(&mut self.faults.chance, self.profile.controllers.notice);
+        self.after(delay, Event::NoSchedule(row));
+    }
+
+    /// Removes the taints that evict from a node that is healthy again (`markNodeAsReachable`).
+    fn reachable(&mut self, row: u32) {
+        let evicting = |taint: &Taint| taint.effect == Effect::NoExecute && is_health(taint);
+        if self
+            .store
+            .nodes
+            .get(row)
+            .is_none_or(|node| !node.body.taints.iter().any(evicting))
+        {
+            return;
+        }
+        self.store
+            .change_node(row, |node| node.body.taints.retain(|taint| !evicting(taint)));
         self.node_changed(row);
         self.room_appeared();
     }
@@ -191,7 +247,9 @@ impl World {
             .get(row)
             .and_then(|node| self.node_info(node.body.machine));
         if let Some(info) = info {
+            let machine = info.machine;
             self.scheduler.update_node(info);
+            self.taints_changed(machine);
         }
         self.daemon_sets_changed();
     }
@@ -202,8 +260,24 @@ impl World {
             .map(|zone| self.disruption(zone))
             .collect();
         // All zones down: the fault is taken to be the controller's own; nothing is evicted.
-        if !states.is_empty() && states.iter().all(|&state| state == Disruption::Full) && self.every_zone_known() {
+        let all_down =
+            !states.is_empty() && states.iter().all(|&state| state == Disruption::Full) && self.every_zone_known();
+        if all_down {
+            if !std::mem::replace(&mut self.lifecycle.all_down, true) {
+                // `handleDisruption`, entering master disruption mode: what was begun is taken back.
+                let rows: Vec<u32> = self.store.nodes.iter().map(|(row, _)| row).collect();
+                for row in rows {
+                    self.reachable(row);
+                }
+            }
             return;
+        }
+        if std::mem::replace(&mut self.lifecycle.all_down, false) {
+            // Leaving it: every node gets its whole grace period again.
+            let now = self.now;
+            for renewed in self.lifecycle.renewed.values_mut() {
+                *renewed = now;
+            }
         }
         for (zone, state) in states.into_iter().enumerate() {
             if self.taint_interval(zone, state).is_none() {
@@ -269,6 +343,9 @@ impl World {
     pub(in crate::simulation) fn taint_next(&mut self, zone: u32) {
         let index = zone as usize;
         self.lifecycle.zones[index].posted = false;
+        if self.lifecycle.all_down {
+            return;
+        }
         let state = self.disruption(index);
         let Some(interval) = self.taint_interval(index, state) else {
             return;
@@ -280,11 +357,13 @@ impl World {
         self.store
             .change_node(row, |node| node.body.taints.push(taint(UNREACHABLE, Effect::NoExecute)));
         self.node_changed(row);
-        if let Some(node) = self.store.nodes.get(row) {
-            self.plan_evictions(node.body.machine);
-        }
         self.continue_tainting();
     }
+}
+
+/// Whether a taint says that a node is not healthy.
+fn is_health(taint: &Taint) -> bool {
+    matches!(taint.key.as_str(), UNREACHABLE | NOT_READY)
 }
 
 fn taint(key: &str, effect: Effect) -> Taint {

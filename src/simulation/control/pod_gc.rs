@@ -14,6 +14,15 @@ use crate::model::time::{Span, Time};
 #[derive(Clone, Debug, Default)]
 pub struct PodGc {
     missing: BTreeMap<MachineId, Time>,
+    /// Pods that name a node which was not there when they came, and since when the controller knows.
+    nowhere: BTreeMap<u32, Option<Time>>,
+}
+
+impl PodGc {
+    /// A pod names a node that is not there.
+    pub(in crate::simulation) fn names_nothing(&mut self, pod: u32) {
+        self.nowhere.insert(pod, None);
+    }
 }
 
 impl World {
@@ -35,6 +44,25 @@ impl World {
                     orphans.push(row);
                 }
             }
+        }
+        let (pods, nodes) = (&self.store.pods, &self.store.nodes);
+        let mut found = Vec::new();
+        self.pod_gc.nowhere.retain(|&row, since| {
+            let Some(pod) = pods.get(row).filter(|pod| pod.body.node.is_none()) else {
+                return false;
+            };
+            let name = pod.body.template.node_name.as_deref().unwrap_or_default();
+            if nodes.find("", name).is_some() {
+                found.push(row);
+                return false;
+            }
+            if now.since(*since.get_or_insert(now)) >= quarantine {
+                orphans.push(row);
+            }
+            true
+        });
+        for pod in found {
+            self.enqueue_pod(pod);
         }
         orphans.sort_unstable();
         for pod in orphans {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::super::api::ApiError;
 use super::super::event::Event;
 use super::super::fabric::PodId;
 use super::super::objects::meta::{Deletion, Meta, Owner};
 use super::super::objects::pod::Pod;
 use super::super::objects::template::PodTemplate;
 use super::super::scheduler::Leaving;
-use super::super::world::{World, draw};
+use super::super::world::{About, World, draw};
 use crate::model::history::What;
 use crate::model::time::Span;
 
@@ -24,13 +25,16 @@ impl World {
     }
 
     /// Creates a pod of a workload.
+    ///
+    /// # Errors
+    /// When admission refuses it; the owner's Event says so already.
     pub(in crate::simulation) fn create_owned_pod(
         &mut self,
         namespace: &Arc<str>,
         owner: Owner,
         template: Arc<PodTemplate>,
         app: &Arc<str>,
-    ) {
+    ) -> Result<u32, ApiError> {
         let base = owner.name.clone();
         let name = loop {
             let name = format!("{base}-{}", self.suffix());
@@ -38,7 +42,7 @@ impl World {
                 break name;
             }
         };
-        let meta = Meta {
+        let mut meta = Meta {
             name: name.into(),
             namespace: namespace.clone(),
             created: self.now,
@@ -49,18 +53,49 @@ impl World {
             generation: 1,
             ..Meta::default()
         };
-        self.insert_pod(meta, Pod::new(template, app.clone()));
+        let mut pod = Pod::new(template, app.clone());
+        match self.admit_pod(&mut meta, &mut pod) {
+            Ok(()) => Ok(self.insert_pod(meta, pod)),
+            Err(refusal) => {
+                self.creation_failed(&meta, &refusal);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The Event of an owner whose pod was refused (pkg/controller/controller_utils.go `FailedCreatePodReason`).
+    fn creation_failed(&mut self, pod: &Meta, refusal: &ApiError) {
+        let Some(owner) = &pod.owner else { return };
+        let about = About {
+            kind: owner.kind,
+            namespace: pod.namespace.clone(),
+            name: owner.name.clone(),
+            uid: owner.uid,
+            warning: true,
+            component: match owner.kind {
+                "ReplicaSet" => "replicaset-controller",
+                "DaemonSet" => "daemonset-controller",
+                "StatefulSet" => "statefulset-controller",
+                "Job" => "job-controller",
+                _ => "controller-manager",
+            },
+        };
+        self.announce(&about, "FailedCreate", format!("Error creating: {refusal}"));
     }
 
     /// Adds a pod object and tells scheduler and history.
     pub(in crate::simulation) fn insert_pod(&mut self, meta: Meta, pod: Pod) -> u32 {
         let owner = meta.owner.as_ref().map(|owner| owner.uid);
         let (name, app) = (meta.name.to_string(), pod.app.to_string());
+        self.charge_pod(&meta.namespace, &pod.template);
         let row = self.store.pods.insert(&mut self.store.versions, meta, pod);
         if let Some(owner) = owner {
             self.owned.entry(owner).or_default().insert(row);
         }
         self.note(What::PodCreated { pod: name, app });
+        if let Some(row) = self.store.pods.shared(row).cloned() {
+            self.guarded_changed(&row.meta.namespace, &row.meta.labels);
+        }
         self.enqueue_pod(row);
         row
     }
@@ -105,10 +140,13 @@ impl World {
         let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else {
             return;
         };
-        if let Some(owner) = &row.meta.owner
-            && let Some(pods) = self.owned.get_mut(&owner.uid)
-        {
-            pods.remove(&pod);
+        if let Some(owner) = &row.meta.owner {
+            if let Some(pods) = self.owned.get_mut(&owner.uid) {
+                pods.remove(&pod);
+            }
+            if owner.kind == "ReplicaSet" {
+                self.pod_of_set_gone(owner.row);
+            }
         }
         self.moves += 1;
         self.scheduler.remove_pod(PodId(pod));
@@ -135,6 +173,8 @@ impl World {
             Some(owner) if owner.kind == "DaemonSet" => self.daemon_sets_changed(),
             _ => {}
         }
+        self.usage_changed(&row.meta.namespace);
         self.selected_by(&row.meta.namespace, &row.meta.labels);
+        self.guarded_changed(&row.meta.namespace, &row.meta.labels);
     }
 }

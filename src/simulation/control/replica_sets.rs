@@ -4,12 +4,15 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::super::api::ApiError;
 use super::super::event::Event;
 use super::super::fabric::MachineId;
 use super::super::objects::meta::Owner;
 use super::super::objects::pod_table::Owned;
-use super::super::objects::workload::ReplicaSetStatus;
+use super::super::objects::table::Row;
+use super::super::objects::workload::{Failure, ReplicaSet, ReplicaSetStatus};
 use super::super::world::{World, draw};
 use crate::model::time::{Span, Time};
 
@@ -42,17 +45,9 @@ impl World {
             return;
         };
         let (have, wanted) = (self.store.pods.owned(set.meta.uid).active, set.body.replicas);
+        let mut refusal = None;
         if set.meta.deletion.is_none() {
-            for _ in have..wanted {
-                let owner = Owner {
-                    api_version: "apps/v1",
-                    kind: "ReplicaSet",
-                    name: set.meta.name.clone(),
-                    uid: set.meta.uid,
-                    row,
-                };
-                self.create_owned_pod(&set.meta.namespace, owner, set.body.template.clone(), &set.body.app);
-            }
+            refusal = self.create_missing(row, &set, wanted.saturating_sub(have));
             if have > wanted {
                 let cause = if wanted == 0 { "rollout" } else { "scale-down" };
                 let mut pods = self.active_pods(set.meta.uid);
@@ -74,14 +69,57 @@ impl World {
             ready,
             available,
         };
-        if status != set.body.status {
-            self.store
-                .replica_sets
-                .update(&mut self.store.versions, row, |set| set.body.status = status);
+        let failure = self.failure(row, &set, refusal);
+        if status != set.body.status || failure != set.body.failure {
+            self.store.replica_sets.update(&mut self.store.versions, row, |set| {
+                set.body.status = status;
+                set.body.failure = failure;
+            });
             if let Some(owner) = &set.meta.owner {
                 self.deployment_changed(owner.row);
             }
         }
+    }
+
+    /// Creates pods in batches of 1, 2, 4 and so on; the batch in which one is refused is the last (`slowStartBatch`).
+    fn create_missing(&mut self, row: u32, set: &Row<ReplicaSet>, mut missing: u32) -> Option<ApiError> {
+        let mut batch = 1;
+        let mut refusal = None;
+        while missing > 0 && refusal.is_none() {
+            for _ in 0..batch.min(missing) {
+                let owner = Owner {
+                    api_version: "apps/v1",
+                    kind: "ReplicaSet",
+                    name: set.meta.name.clone(),
+                    uid: set.meta.uid,
+                    row,
+                };
+                let created =
+                    self.create_owned_pod(&set.meta.namespace, owner, set.body.template.clone(), &set.body.app);
+                refusal = created.err().or(refusal);
+            }
+            missing = missing.saturating_sub(batch);
+            batch *= 2;
+        }
+        refusal
+    }
+
+    /// The `ReplicaFailure` condition (replica_set_utils.go `calculateStatus`); a refused set is tried again after a pause.
+    fn failure(&mut self, row: u32, set: &Row<ReplicaSet>, refusal: Option<ApiError>) -> Option<Arc<Failure>> {
+        let Some(refusal) = refusal else {
+            self.no_longer_refused(set.meta.uid);
+            return None;
+        };
+        let pause = self.retry_of(set.meta.uid);
+        self.after(pause, Event::ReplicaSet(row));
+        let since = self.now;
+        let new = || {
+            Arc::new(Failure {
+                message: refusal.to_string().into(),
+                since,
+            })
+        };
+        Some(set.body.failure.clone().unwrap_or_else(new))
     }
 
     /// The pods that have been Ready for `minReadySeconds` (pkg/api/v1/pod/util.go `IsPodAvailable`); the controller looks again when

@@ -53,6 +53,19 @@ impl World {
         if !template.gates().is_empty() || template.other_scheduler().is_some() {
             return;
         }
+        if let Some(node) = &template.node_name {
+            // No scheduler looks at a pod that has its node already: the kubelet takes it, taints or not.
+            let machine = self
+                .store
+                .nodes
+                .find("", node)
+                .and_then(|node| self.store.nodes.get(node));
+            match machine.map(|node| node.body.machine) {
+                Some(machine) => self.bind(pod, machine),
+                None => self.pod_gc.names_nothing(pod),
+            }
+            return;
+        }
         self.pending.active.insert((Reverse(row.body.template.priority), pod));
         self.wake_scheduler();
     }
@@ -133,7 +146,7 @@ impl World {
         );
         let about = self.about_pod(pod, false, "default-scheduler");
         self.note(what);
-        if let Some(about) = about {
+        if let Some(about) = about.filter(|_| template.node_name.is_none()) {
             self.announce(
                 &about,
                 "Scheduled",
@@ -148,6 +161,7 @@ impl World {
             machine,
             started: None,
         });
+        self.stay_changed(pod);
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Start(pod));
     }

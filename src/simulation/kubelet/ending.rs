@@ -32,13 +32,12 @@ impl World {
 
     /// A process has done what it had to do.
     pub(in crate::simulation) fn ends(&mut self, pod: u32, incarnation: u32) {
-        let Some(runtime) = self.runtime(pod) else { return };
-        let Some(place) = runtime.place(incarnation) else {
+        let Some(place) = self.current_process(pod, incarnation) else {
             return;
         };
-        if !runtime.lives[place].alive || !self.fabric.powered(runtime.machine) {
+        let Some(runtime) = self.runtime(pod).filter(|runtime| runtime.lives[place].alive) else {
             return;
-        }
+        };
         let code = runtime.lives[place]
             .model
             .map_or(0, |model| self.network.exit_code(model));

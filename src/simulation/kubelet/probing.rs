@@ -249,11 +249,16 @@ impl World {
         let Some((place, worker)) = self.planned(pod, plan) else {
             return;
         };
-        if worker.asked.is_none()
-            || !self
-                .runtime(pod)
-                .is_some_and(|runtime| self.kubelet_runs(runtime.machine))
+        if worker.asked.is_none() {
+            return;
+        }
+        if !self
+            .runtime(pod)
+            .is_some_and(|runtime| self.kubelet_runs(runtime.machine))
         {
+            if let Some(worker) = self.worker_mut(pod, place, worker.kind) {
+                (worker.asked, worker.plan) = (None, 0);
+            }
             return;
         }
         let Some(row) = self.store.pod(pod) else { return };
@@ -350,21 +355,18 @@ impl World {
         }
     }
 
-    /// What images of a namespace do has been described anew: workers that rest look again.
-    pub(in crate::simulation) fn look_again(&mut self, namespace: &str) {
-        let pods: Vec<u32> = self.store.pods.by_name(Some(namespace)).map(|(pod, _)| pod).collect();
-        for pod in pods {
-            let resting: Vec<(usize, Kind)> = self
-                .runtime(pod)
-                .into_iter()
-                .flat_map(|runtime| runtime.lives.iter().enumerate())
-                .flat_map(|(place, life)| life.workers.iter().map(move |worker| (place, worker)))
-                .filter(|(_, worker)| worker.plan == 0)
-                .map(|(place, worker)| (place, worker.kind))
-                .collect();
-            for (place, kind) in resting {
-                self.plan_probe(pod, place, kind, self.now + Span(1));
-            }
+    /// Plans a run of every worker of a pod that has none planned.
+    pub(in crate::simulation) fn plan_resting(&mut self, pod: u32, after: Span) {
+        let resting: Vec<(usize, Kind)> = self
+            .runtime(pod)
+            .into_iter()
+            .flat_map(|runtime| runtime.lives.iter().enumerate())
+            .flat_map(|(place, life)| life.workers.iter().map(move |worker| (place, worker)))
+            .filter(|(_, worker)| worker.plan == 0)
+            .map(|(place, worker)| (place, worker.kind))
+            .collect();
+        for (place, kind) in resting {
+            self.plan_probe(pod, place, kind, self.now + after);
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Machines that lost their power, and kubelets that start again.
+//! Kubelets that start again after their machines lost their power, or that can report again after a silence.
 
 use super::Runtime;
 use crate::model::time::Span;
 use crate::simulation::event::Event;
-use crate::simulation::fabric::{MachineId, Process};
-use crate::simulation::objects::container::Ended;
-use crate::simulation::world::World;
+use crate::simulation::fabric::{MachineId, PodId, Process};
+use crate::simulation::objects::container::{Ended, State};
+use crate::simulation::world::{World, draw};
 
 /// The exit code of a container that was there before its machine started again and whose end nobody saw
 /// (containerd internal/cri/server/restart.go `unknownExitCode`).
@@ -36,30 +36,56 @@ impl World {
                 net.process = Process::Absent;
                 net.incarnation = incarnation;
             }
+            self.network.process_started(PodId(pod));
         }
     }
 
-    /// The kubelet of a machine starts again. Of the pods that are still wanted those whose processes are gone
-    /// ([`World::processes_gone`]) get new sandboxes and start from their first container on, the others go on and are probed
-    /// anew; those not wanted any more are stopped.
+    /// The kubelet of a machine starts again after [`World::processes_gone`]: the pods of its node that are still wanted get new
+    /// sandboxes and start from their first container on; the others go.
     pub(in crate::simulation) fn start_pods_again(&mut self, machine: MachineId) {
         for pod in self.machines[machine.0 as usize].pods.clone() {
-            let gone = self.store.pod(pod).is_none_or(|row| row.meta.deletion.is_some());
-            if gone {
-                if let Some(runtime) = self.runtime_mut(pod) {
-                    runtime.stopping = None;
-                }
-                self.after(Span::ZERO, Event::Stop(pod));
-            } else if self
-                .runtime(pod)
-                .is_some_and(|runtime| runtime.lives.iter().any(|life| life.alive))
-            {
-                self.hire_again(machine, pod);
+            if self.store.pod(pod).is_none_or(|row| row.meta.deletion.is_some()) {
+                self.runtimes[pod as usize] = None;
+                self.machines[machine.0 as usize].pods.remove(&pod);
+                let delay = draw(&mut self.faults.chance, self.profile.kubelet.remove);
+                self.after(delay, Event::Remove(pod));
             } else {
                 self.start_pod(pod);
             }
         }
     }
+
+    /// A kubelet that was silent acts again: its probes go on; those of one that has started itself are new.
+    pub(in crate::simulation) fn probe_again(&mut self, machine: MachineId, started: Restarted) {
+        for pod in self.machines[machine.0 as usize].pods.clone() {
+            match started {
+                Restarted::Itself => self.hire_again(machine, pod),
+                Restarted::No => self.plan_resting(pod, Span::ZERO),
+            }
+        }
+    }
+
+    /// The kubelet posts a pod's status again: one that was only marked as not ready while its kubelet was silent is ready.
+    pub(in crate::simulation) fn post_again(&mut self, pod: u32) {
+        let wanted = self.store.pod(pod).is_some_and(|row| {
+            !row.body.is_ready() && !row.body.is_finished() && row.meta.deletion.is_none() && row.body.ready.is_some()
+        });
+        let runs = self
+            .runtime(pod)
+            .is_some_and(|runtime| runtime.lives.iter().any(|life| life.status.runs()));
+        if wanted && runs {
+            self.report(pod, None);
+        }
+    }
+}
+
+/// Whether a kubelet that acts again has started anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::simulation) enum Restarted {
+    /// It has.
+    Itself,
+    /// It went on where it was.
+    No,
 }
 
 impl Runtime {
@@ -69,9 +95,8 @@ impl Runtime {
         for (life, old) in self.lives.iter_mut().zip(&before.lives) {
             let Some(ended) = old.ended else { continue };
             life.restarts = old.restarts + 1;
-            life.back_off = old.back_off;
-            life.status.last = Some(ended);
             life.status.restarts = old.restarts;
+            life.status.state = State::Ended(ended);
         }
     }
 }

@@ -62,7 +62,13 @@ impl World {
         (runtime.lives[0].incarnation, runtime.lives[0].due) = (incarnation, true);
         self.runtimes[index] = Some(runtime);
         self.machines[machine.0 as usize].pods.insert(pod);
-        let delay = draw(&mut self.chance.kubelets, self.profile.kubelet.start);
+        let chance = if before.is_some() {
+            // Its machine has come back from a fault.
+            &mut self.faults.chance
+        } else {
+            &mut self.chance.kubelets
+        };
+        let delay = draw(chance, self.profile.kubelet.start);
         let delay = delay + self.pull(machine, &template, 0);
         let initialized = template.init.is_empty().then_some(now);
         let statuses = self.statuses(pod);
@@ -213,7 +219,7 @@ impl World {
     }
 
     pub(in crate::simulation) fn listen(&mut self, pod: u32, incarnation: u32) {
-        let Some((_, place)) = self.current(pod, incarnation) else {
+        let Some(place) = self.current_process(pod, incarnation) else {
             return;
         };
         let Some(row) = self
@@ -227,9 +233,13 @@ impl World {
         let model = self.life(pod, place).and_then(|life| life.model);
         let ready = model.is_none_or(|model| {
             self.network.waits_for(model).iter().all(|service| {
-                self.fabric
-                    .service(&meta.namespace, service)
-                    .is_some_and(|id| self.fabric.proxies.newest(id).iter().any(|&pod| self.listens(pod)))
+                self.fabric.service(&meta.namespace, service).is_some_and(|id| {
+                    self.fabric
+                        .proxies
+                        .newest(id)
+                        .iter()
+                        .any(|&pod| self.listens(self.fabric.holder(pod)))
+                })
             })
         });
         if !ready {
@@ -281,7 +291,10 @@ impl World {
         let address = match row.body.address {
             Some(address) => address,
             None if template.host_network => self.machines[machine.0 as usize].address,
-            None => self.next_address(machine),
+            None => match self.faults.addresses.given.remove(&pod) {
+                Some(address) => address,
+                None => self.next_address(machine),
+            },
         };
         if let Some(life) = self.life_mut(pod, place) {
             if !life.alive {

@@ -9,7 +9,7 @@ use super::slab::Key;
 use crate::model::application::Resolver;
 use crate::model::history::FailureKind;
 use crate::model::time::{Span, Time};
-use crate::simulation::fabric::{Fabric, Origin, PodId, Process, ServiceId};
+use crate::simulation::fabric::{Fabric, Origin, PodId, Power, Process, ServiceId};
 
 /// What packets to a pod meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +19,23 @@ enum Reach {
     Refusing,
     /// The machine lives, the address belongs to nobody.
     Absent,
+    /// The kernel accepts the connection, and the process, which is frozen, never answers.
+    Accepting,
     /// Nothing comes back.
     Silent,
 }
 
 #[inline]
-fn reach(fabric: &Fabric, pod: PodId) -> Reach {
+fn reach(fabric: &Fabric, origin: Origin, pod: PodId) -> Reach {
     match fabric.pod(pod) {
-        Some(net) if !fabric.powered(net.machine) => Reach::Silent,
+        Some(net) if !fabric.answers(origin, net.machine) => {
+            match (fabric.machines[net.machine.0 as usize], net.process) {
+                (Power::Frozen, Process::Listening) => Reach::Accepting,
+                (Power::Frozen, Process::NotListening) => Reach::Refusing,
+                (Power::Frozen, Process::Absent) => Reach::Absent,
+                _ => Reach::Silent,
+            }
+        }
         Some(net) => match net.process {
             Process::Listening => Reach::Listening,
             Process::NotListening => Reach::Refusing,
@@ -88,7 +97,7 @@ impl Network {
                     Choice::Pod(pod) => Some(pod),
                     Choice::Reject | Choice::Drop => None,
                 };
-                match chosen.map(|pod| reach(fabric, pod)) {
+                match chosen.map(|pod| reach(fabric, origin, pod)) {
                     Some(Reach::Listening) => {
                         let (from, to) = self.latencies.look_up;
                         delay = delay + self.chance.look_up.span(from, to);
@@ -96,7 +105,7 @@ impl Network {
                     }
                     // ICMP port unreachable: the next attempt begins at once.
                     Some(Reach::Refusing) => delay = delay + self.round_trip(),
-                    Some(Reach::Absent | Reach::Silent) | None => {
+                    Some(Reach::Absent | Reach::Accepting | Reach::Silent) | None => {
                         if let Some(frame) = self.frames.get_mut(key) {
                             (frame.phase, frame.attempt) = (Phase::LookingUp, attempt);
                             frame.pod = chosen.unwrap_or(frame.pod);
@@ -152,7 +161,7 @@ impl Network {
         if node.is_some() {
             self.enter(key, node);
         }
-        if node.is_some_and(|node| !fabric.powered(node)) {
+        if node.is_some_and(|node| !fabric.forwards(node)) {
             self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT);
             return;
         }
@@ -173,7 +182,7 @@ impl Network {
             Choice::Reject => return self.reject(key, delay, proxy, service),
             Choice::Drop => return self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT),
         };
-        match (reach(fabric, pod), fabric.pod(pod)) {
+        match (reach(fabric, origin, pod), fabric.pod(pod)) {
             (Reach::Listening, Some(net)) => {
                 let round_trip = self.round_trip();
                 self.serve(key, pod, net, delay + round_trip);
@@ -182,6 +191,7 @@ impl Network {
                 let round_trip = self.round_trip();
                 self.doom(key, self.now + delay + round_trip, FailureKind::Refused);
             }
+            (Reach::Accepting, Some(net)) => self.hang_at(key, pod, net),
             (Reach::Silent, _) => {
                 if outside {
                     self.conntrack.vanished(self.now, service, pod);
@@ -189,7 +199,7 @@ impl Network {
                 // SYNs sent again follow the first one, whatever the endpoints become.
                 self.doom_by_limit(key, self.now + delay + CONNECT_LIMIT);
             }
-            (Reach::Absent | Reach::Listening, _) => {
+            (Reach::Absent | Reach::Accepting | Reach::Listening, _) => {
                 let (from, to) = self.latencies.no_route;
                 let wait = self.chance.latency.span(from, to);
                 self.doom(key, self.now + delay + wait, FailureKind::Unreachable);

@@ -1,13 +1,13 @@
 //! What the death of processes and machines does to requests in flight.
 
 use super::Network;
-use super::frame::{Caller, Frame, Outcome, Phase};
+use super::frame::{Caller, Frame, NOWHERE, Outcome, Phase};
 use super::kernel::RETRANSMISSION_LIMIT;
 use super::queue::What;
 use super::slab::Key;
 use crate::model::history::FailureKind;
-use crate::model::time::Time;
-use crate::simulation::fabric::{Fabric, MachineId, PodId};
+use crate::model::time::{Span, Time};
+use crate::simulation::fabric::{Fabric, MachineId, PodId, PodNet, Process};
 
 impl Network {
     /// A process ended on a machine that lives: its kernel closes the sockets, so peers know at once. Requests at the pod fail with
@@ -40,7 +40,7 @@ impl Network {
         }
     }
 
-    /// The power of a machine was cut: nothing is answered any more. Requests at its pods hang until their callers' time-outs, or
+    /// The power of a machine was cut, or it was frozen or cut off: nothing is answered any more. Requests at its pods hang until their callers' time-outs, or
     /// TCP's own; idle connections to them stay open and hang when used; requests from its pods are abandoned.
     ///
     /// To be called after the fabric shows it.
@@ -62,8 +62,11 @@ impl Network {
             .filter(|(_, frame)| on_machine(frame))
             .map(|(key, frame)| (key, *frame))
             .collect();
-        for key in through {
-            self.hang(key);
+        // (A frozen node's kernel goes on forwarding.)
+        if !fabric.forwards(machine) {
+            for key in through {
+                self.hang(key);
+            }
         }
         for (key, frame) in silent {
             self.effects.retain(|effect| !effect.crashes(frame.pod));
@@ -73,6 +76,46 @@ impl Network {
                 self.hang(key);
             }
         }
+    }
+
+    /// A frozen or isolated machine works again with its processes as they were. Who still waits for one of them is answered: the
+    /// request lay in a socket's buffer, or is sent again.
+    ///
+    /// To be called after the fabric shows it.
+    pub fn machine_back(&mut self, machine: MachineId, now: Time, fabric: &Fabric) {
+        self.now = now;
+        self.compare(fabric);
+        let waiting: Vec<(Key, Frame)> = self
+            .frames
+            .iter()
+            .filter(|(_, frame)| frame.phase == Phase::Hung && frame.machine == machine)
+            .map(|(key, frame)| (key, *frame))
+            .collect();
+        for (key, frame) in waiting {
+            if frame.deadline <= now {
+                continue;
+            }
+            let net = fabric
+                .pod(frame.pod)
+                .filter(|net| net.process == Process::Listening && net.incarnation == frame.incarnation);
+            if let Some(net) = net {
+                if let Some(frame) = self.frames.get_mut(key) {
+                    (frame.step, frame.pending, frame.decided) = (0, 0, NOWHERE);
+                }
+                self.serve(key, frame.pod, net, Span::ZERO);
+            } else {
+                self.frames.remove(key);
+                self.deliver(&frame, Outcome::Failed(FailureKind::Reset), fabric);
+            }
+        }
+    }
+
+    /// The request reached a pod whose machine does not let it answer.
+    pub(super) fn hang_at(&mut self, key: Key, pod: PodId, net: &PodNet) {
+        if let Some(frame) = self.frames.get_mut(key) {
+            (frame.pod, frame.incarnation, frame.machine) = (pod, net.incarnation, net.machine);
+        }
+        self.hang(key);
     }
 
     /// The request waits for an answer that never comes.

@@ -73,8 +73,8 @@ impl Network {
         if routing == Routing::default() {
             return match fabric.endpoints(origin, service, self.now) {
                 [] => Choice::Reject,
-                [only] => Choice::Pod(*only),
-                many => Choice::Pod(many[self.chance.choice.index(many.len())]),
+                [only] => Choice::Pod(fabric.holder(*only)),
+                many => Choice::Pod(fabric.holder(many[self.chance.choice.index(many.len())])),
             };
         }
         self.choose_routed(fabric, origin, traffic, client, service, routing)
@@ -123,7 +123,7 @@ impl Network {
         if let Some((_, key)) = pinned {
             self.affinity.last.insert(key, (pod, self.now));
         }
-        Choice::Pod(pod)
+        Choice::Pod(fabric.holder(pod))
     }
 
     /// The client of a request, as kube-proxy tells clients apart by address: a pod, the prober, or (`None`) one of many users, each
@@ -164,7 +164,7 @@ impl Network {
 
 /// The endpoints that a kube-proxy may send this traffic to.
 fn usable(fabric: &Fabric, origin: Origin, traffic: Traffic, routing: Routing, all: &[PodId]) -> Vec<PodId> {
-    let machine_of = |pod: PodId| fabric.pod(pod).map(|net| net.machine);
+    let machine_of = |pod: PodId| fabric.pod(fabric.holder(pod)).map(|net| net.machine);
     let here = match origin {
         Origin::Outside => None,
         Origin::Machine(machine) => Some(machine),

@@ -101,7 +101,7 @@ impl Network {
             if let Some(frame) = self.frames.get_mut(request) {
                 frame.via = via;
             }
-            if via.is_some_and(|node| !fabric.powered(node)) {
+            if via.is_some_and(|node| !fabric.forwards(node)) {
                 return self.hang(request);
             }
             if self.resume(request, pod, incarnation, fabric) {
@@ -115,7 +115,14 @@ impl Network {
     #[inline]
     pub(super) fn resume(&mut self, request: Key, pod: PodId, incarnation: u32, fabric: &Fabric) -> bool {
         match fabric.pod(pod) {
-            Some(net) if !fabric.powered(net.machine) => self.hang(request),
+            Some(net)
+                if self
+                    .frames
+                    .get(request)
+                    .is_some_and(|frame| !fabric.answers(frame.from, net.machine)) =>
+            {
+                self.hang_at(request, pod, net);
+            }
             Some(net) if net.process == Process::Listening && net.incarnation == incarnation => {
                 self.serve(request, pod, net, Span::ZERO);
             }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::meta::Meta;
 use crate::simulation::api::{ApiError, Resource};
 
+mod budget;
 mod causes;
 mod defaults;
 mod metadata;
@@ -23,8 +24,9 @@ mod spread;
 mod update;
 mod workload;
 
+pub use budget::budget;
 pub use other::{endpoint_slice, event, lease, namespace, node, stored};
-pub use pod::{pod, set_priority};
+pub use pod::pod;
 pub use service::{NODE_PORTS, service};
 pub use update::{
     check_update_daemon_set, check_update_deployment, check_update_pod, check_update_replica_set, check_update_service,

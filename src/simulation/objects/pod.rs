@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use super::container::ContainerStatus;
-use super::template::{Effect, PodTemplate, Taint, Toleration};
-use crate::model::time::{Span, Time};
+use super::template::{Effect, PodTemplate, Toleration};
+use crate::model::time::Time;
 use crate::simulation::fabric::MachineId;
 
 /// A pod object: what the API says of it, which may lag behind what is.
@@ -114,30 +114,6 @@ impl Pod {
     #[must_use]
     pub fn restarts(&self) -> u32 {
         self.statuses.iter().map(|status| status.restarts).max().unwrap_or(0)
-    }
-
-    /// How long it stays on a node with this taint, `default` standing for the tolerations that admission adds
-    /// (plugin/pkg/admission/defaulttolerationseconds: not-ready and unreachable, 300 s); `None`: for ever, zero: not at all.
-    #[must_use]
-    pub fn tolerates_for(&self, taint: &Taint, default: Span) -> Option<Span> {
-        let mut longest: Option<Option<Span>> = None;
-        for toleration in self
-            .template
-            .tolerations
-            .iter()
-            .filter(|toleration| toleration.tolerates(taint))
-        {
-            longest = Some(match (longest, toleration.lasts) {
-                // The shortest of the matching ones counts (pkg/controller/tainteviction `getMinTolerationTime`).
-                (None | Some(None), lasts) | (Some(lasts), None) => lasts,
-                (Some(Some(a)), Some(b)) => Some(if a < b { a } else { b }),
-            });
-        }
-        match longest {
-            Some(lasts) => lasts,
-            None if matches!(taint.key.as_str(), NOT_READY | UNREACHABLE) => Some(default),
-            None => Some(Span::ZERO),
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod date;
 pub mod metadata;
 
+mod budget;
 mod node;
 mod other;
 mod pod;

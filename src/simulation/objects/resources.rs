@@ -53,8 +53,8 @@ static BUILT_IN: [Resource; COUNT] = [
     stored("", "v1", "serviceaccounts", "ServiceAccount"),
     stored("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
     global(stored("", "v1", "persistentvolumes", "PersistentVolume")),
-    stored("", "v1", "resourcequotas", "ResourceQuota"),
-    stored("", "v1", "limitranges", "LimitRange"),
+    resource("", "v1", "resourcequotas", "ResourceQuota"),
+    plain(resource("", "v1", "limitranges", "LimitRange")),
     stored("apps", "v1", "statefulsets", "StatefulSet"),
     stored("batch", "v1", "jobs", "Job"),
     stored("batch", "v1", "cronjobs", "CronJob"),
@@ -64,7 +64,7 @@ static BUILT_IN: [Resource; COUNT] = [
         "horizontalpodautoscalers",
         "HorizontalPodAutoscaler",
     ),
-    stored("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
+    resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
     stored("networking.k8s.io", "v1", "ingresses", "Ingress"),
     global(stored("networking.k8s.io", "v1", "ingressclasses", "IngressClass")),
     stored("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
@@ -77,7 +77,12 @@ static BUILT_IN: [Resource; COUNT] = [
         "clusterrolebindings",
         "ClusterRoleBinding",
     )),
-    global(stored("scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass")),
+    plain(global(resource(
+        "scheduling.k8s.io",
+        "v1",
+        "priorityclasses",
+        "PriorityClass",
+    ))),
     global(stored("storage.k8s.io", "v1", "storageclasses", "StorageClass")),
     stored("", "v1", "endpoints", "Endpoints"),
     stored("", "v1", "replicationcontrollers", "ReplicationController"),
@@ -105,6 +110,14 @@ pub static EVENTS: &Served = &RESOURCES[8];
 pub static LEASES: &Served = &RESOURCES[9];
 /// ConfigMaps: the first of the resources kept as written.
 pub static CONFIG_MAPS: &Served = &RESOURCES[10];
+/// PodDisruptionBudgets.
+pub static DISRUPTION_BUDGETS: &Served = &RESOURCES[21];
+/// ResourceQuotas.
+pub static RESOURCE_QUOTAS: &Served = &RESOURCES[15];
+/// LimitRanges.
+pub static LIMIT_RANGES: &Served = &RESOURCES[16];
+/// PriorityClasses.
+pub static PRIORITY_CLASSES: &Served = &RESOURCES[29];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

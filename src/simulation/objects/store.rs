@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::meta::Meta;
 use super::node::{Lease, Node};
 use super::pod::Pod;
@@ -35,6 +36,8 @@ pub struct Store {
     pub replica_sets: Table<ReplicaSet>,
     /// DaemonSets.
     pub daemon_sets: Table<DaemonSet>,
+    /// PodDisruptionBudgets.
+    pub budgets: Table<Budget>,
     /// EndpointSlices.
     pub slices: Table<EndpointSlice>,
     /// Events.
@@ -56,6 +59,7 @@ impl Default for Store {
             deployments: Table::default(),
             replica_sets: Table::default(),
             daemon_sets: Table::default(),
+            budgets: Table::default(),
             slices: Table::default(),
             events: Table::default(),
             leases: Table::default(),

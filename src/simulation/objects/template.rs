@@ -196,7 +196,7 @@ impl PodTemplate {
             anti_affinity: Vec::new(),
             preferred_affinity: Vec::new(),
             tolerations: tolerations(spec)?,
-            priority: priority(spec)?,
+            priority: priority(spec),
             preempts: spec.preemption_policy.as_deref() != Some("Never"),
             node_name: spec.node_name.clone(),
             grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
@@ -373,16 +373,11 @@ fn tolerations(spec: &core::PodSpec) -> Result<Vec<Toleration>, (String, String)
     Ok(all)
 }
 
-fn priority(spec: &core::PodSpec) -> Result<i32, (String, String)> {
+/// The priority that its author wrote, or that of a class of the system; admission looks up the others.
+fn priority(spec: &core::PodSpec) -> i32 {
     match spec.priority_class_name.as_deref() {
-        None | Some("") => Ok(spec.priority.unwrap_or(0)),
-        Some("system-node-critical") => Ok(NODE_CRITICAL),
-        Some("system-cluster-critical") => Ok(CLUSTER_CRITICAL),
-        Some(other) => spec.priority.ok_or_else(|| {
-            (
-                "spec.priorityClassName".to_owned(),
-                format!("no PriorityClass with name {other} was found"),
-            )
-        }),
+        Some("system-node-critical") => NODE_CRITICAL,
+        Some("system-cluster-critical") => CLUSTER_CRITICAL,
+        _ => spec.priority.unwrap_or(0),
     }
 }

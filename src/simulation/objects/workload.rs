@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::selector::Selector;
 use super::template::PodTemplate;
-use crate::model::time::Span;
+use crate::model::time::{Span, Time};
 
 /// A Deployment.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct Deployment {
     pub min_ready: Span,
     /// The status.
     pub status: DeploymentStatus,
+    /// Why one of its ReplicaSets cannot create pods.
+    pub failure: Option<Arc<Failure>>,
 }
 
 /// How a Deployment replaces its pods.
@@ -96,6 +98,17 @@ pub struct ReplicaSet {
     pub min_ready: Span,
     /// The status.
     pub status: ReplicaSetStatus,
+    /// Why it cannot create pods.
+    pub failure: Option<Arc<Failure>>,
+}
+
+/// A `ReplicaFailure` condition: pods could not be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What the API server said.
+    pub message: Arc<str>,
+    /// Since when.
+    pub since: Time,
 }
 
 /// A ReplicaSet's status.

@@ -63,6 +63,11 @@ impl World {
                 }
             }
             "namespaces" => self.remove_namespace(name),
+            "poddisruptionbudgets" => {
+                if let Some(row) = store.budgets.find(space, name) {
+                    store.budgets.remove(&mut store.versions, row);
+                }
+            }
             "leases" => {
                 if let Some(row) = store.leases.find(space, name) {
                     store.leases.remove(&mut store.versions, row);

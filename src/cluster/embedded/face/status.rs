@@ -3,7 +3,8 @@
 //! Codes, reasons and wording are those of Kubernetes: `k8s.io/apimachinery/pkg/api/errors/errors.go`, and where a
 //! variant names another file, that one.
 
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::response::{self, Answer};
@@ -124,7 +125,8 @@ impl Refusal {
             Self::Store(ApiError::Conflict { .. }) => (409, "Conflict"),
             Self::Store(ApiError::Invalid { .. }) => (422, "Invalid"),
             Self::Store(ApiError::Forbidden(_)) => (403, "Forbidden"),
-            Self::VersionOnCreate => (500, ""),
+            Self::Store(ApiError::TooManyRequests { .. }) => (429, "TooManyRequests"),
+            Self::VersionOnCreate | Self::Store(ApiError::Internal(_)) => (500, ""),
             Self::Driver(_) => (500, "InternalError"),
         }
     }
@@ -148,6 +150,13 @@ impl Refusal {
                 "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
                 "retryAfterSeconds": 1,
             })),
+            Self::Store(ApiError::TooManyRequests { retry_after, cause, .. }) => {
+                let mut details = json!({"causes": [{"reason": "DisruptionBudget", "message": cause}]});
+                if *retry_after > 0 {
+                    details["retryAfterSeconds"] = json!(retry_after);
+                }
+                Some(details)
+            }
             Self::Driver(error) => Some(json!({"causes": [{"message": error.to_string()}]})),
             Self::Unserved | Self::Method => Some(json!({})),
             #[cfg(feature = "serve")]
@@ -161,7 +170,7 @@ impl Refusal {
             | Self::ListExpired
             | Self::ContinueExpired { .. }
             | Self::VersionOnCreate
-            | Self::Store(ApiError::BadRequest(_) | ApiError::Forbidden(_)) => None,
+            | Self::Store(ApiError::BadRequest(_) | ApiError::Forbidden(_) | ApiError::Internal(_)) => None,
         }
     }
 
@@ -191,7 +200,13 @@ impl Refusal {
     /// The answer that says it.
     pub(super) fn response(&self) -> Answer {
         let code = StatusCode::from_u16(self.code().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        response::json(code, &self.status())
+        let status = self.status();
+        let mut answer = response::json(code, &status);
+        // k8s.io/apiserver endpoints/handlers/responsewriters/writers.go `ErrorNegotiated`.
+        if let Some(wait) = status["details"]["retryAfterSeconds"].as_u64() {
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait));
+        }
+        answer
     }
 }
 

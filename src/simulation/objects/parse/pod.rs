@@ -44,23 +44,6 @@ fn refusal(causes: Causes, meta: &Meta) -> ApiError {
     }
 }
 
-/// Writes the value of a `PriorityClass` into a pod, or into the template of a workload, that names one; parsing knows
-/// the two classes of the system alone and refuses others without a value. A class that `value_of` does not know is left
-/// for parsing to refuse.
-pub fn set_priority(object: &mut Value, value_of: impl Fn(&str) -> Option<i32>) {
-    for path in ["/spec", "/spec/template/spec"] {
-        let Some(Value::Object(spec)) = object.pointer_mut(path) else {
-            continue;
-        };
-        let Some(name) = spec.get("priorityClassName").and_then(Value::as_str) else {
-            continue;
-        };
-        if let Some(value) = value_of(name) {
-            spec.insert("priority".to_owned(), value.into());
-        }
-    }
-}
-
 /// Compiles a template whose fields have been checked; `None` when something was or is found wrong with it.
 pub(super) fn template(
     labels: Labels,

@@ -55,6 +55,7 @@ pub fn deployment(object: &Value) -> Result<(Meta, Deployment), ApiError> {
         strategy,
         min_ready,
         status: DeploymentStatus::default(),
+        failure: None,
     };
     accept(DEPLOYMENTS, meta, causes, body)
 }
@@ -83,6 +84,7 @@ pub fn replica_set(object: &Value) -> Result<(Meta, ReplicaSet), ApiError> {
         revision: 0,
         min_ready,
         status: ReplicaSetStatus::default(),
+        failure: None,
     };
     accept(REPLICA_SETS, meta, causes, body)
 }
@@ -173,7 +175,7 @@ fn template(
 }
 
 /// A specification as it is stored.
-fn written(spec: &impl Serialize) -> Result<Arc<Value>, ApiError> {
+pub(super) fn written(spec: &impl Serialize) -> Result<Arc<Value>, ApiError> {
     serde_json::to_value(spec)
         .map(Arc::new)
         .map_err(|error| ApiError::BadRequest(error.to_string()))
@@ -232,7 +234,7 @@ fn strategy(written: Option<&apps::DeploymentStrategy>, causes: &mut Causes) -> 
     }
 }
 
-fn share(path: &str, written: Option<&IntOrString>, causes: &mut Causes) -> Share {
+pub(super) fn share(path: &str, written: Option<&IntOrString>, causes: &mut Causes) -> Share {
     match written {
         None => Share::Count(0),
         Some(IntOrString::Int(count)) => {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::selector::{selector, template};
-use super::{Object, copy, metadata, put, put_missing};
+use super::{Object, copy, date, metadata, put, put_missing};
 use crate::simulation::api::Project;
 use crate::simulation::objects::resources::{DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS};
 use crate::simulation::objects::table::Row;
-use crate::simulation::objects::workload::{DaemonSet, Deployment, ReplicaSet, Share, Strategy};
+use crate::simulation::objects::workload::{DaemonSet, Deployment, Failure, ReplicaSet, Share, Strategy};
 
 /// The annotation of a ReplicaSet that says which revision of its Deployment it is.
 /// Source: `pkg/controller/deployment/util/deployment_util.go` `RevisionAnnotation`.
@@ -116,15 +116,21 @@ fn deployment_status(name: &str, generation: u64, deployment: &Deployment) -> Ob
     } else {
         ("ReplicaSetUpdated", "is progressing")
     };
-    put(
-        &mut all,
-        "conditions",
-        json!([
-            {"type": "Available", "status": available, "reason": reason, "message": message},
-            {"type": "Progressing", "status": "True", "reason": progress, "message": format!("Deployment \"{name}\" {what}.")},
-        ]),
-    );
+    let mut conditions = vec![
+        json!({"type": "Available", "status": available, "reason": reason, "message": message}),
+        json!({"type": "Progressing", "status": "True", "reason": progress, "message": format!("Deployment \"{name}\" {what}.")}),
+    ];
+    conditions.extend(deployment.failure.as_deref().map(replica_failure));
+    put(&mut all, "conditions", conditions);
     all
+}
+
+/// The condition of a ReplicaSet whose pods are refused, which its Deployment shows, too.
+fn replica_failure(failure: &Failure) -> Value {
+    json!({
+        "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": &*failure.message,
+        "lastTransitionTime": date::seconds(failure.since),
+    })
 }
 
 impl Project for Row<ReplicaSet> {
@@ -150,6 +156,9 @@ impl Project for Row<ReplicaSet> {
         put_count(&mut status, "availableReplicas", body.status.available);
         if body.status.observed > 0 {
             put(&mut status, "observedGeneration", body.status.observed);
+        }
+        if let Some(failure) = &body.failure {
+            put(&mut status, "conditions", vec![replica_failure(failure)]);
         }
         put(&mut all, "status", status);
         all.into()

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
+use serde_json::Value;
+
+use super::{Placing, PodTemplate};
 use crate::simulation::objects::quantity::{self, Amount};
 
 /// What scoring assumes of a container that requests no CPU: 100m.
@@ -49,6 +52,26 @@ pub(super) fn requests(spec: &core::PodSpec) -> Result<Requests, Fault> {
         scored: amount(&scored),
         scalars,
     })
+}
+
+impl PodTemplate {
+    /// The same with another specification, which differs in what its containers request.
+    ///
+    /// # Errors
+    /// Which request cannot be read.
+    pub fn resourced(&self, spec: Value) -> Result<Self, String> {
+        let typed: core::PodSpec = serde_json::from_value(spec.clone()).map_err(|error| error.to_string())?;
+        let requests = requests(&typed).map_err(|(path, why)| format!("{path}: {why}"))?;
+        let mut placing = self.placing.as_deref().cloned().unwrap_or_default();
+        placing.scalars = requests.scalars;
+        Ok(Self {
+            spec: Arc::new(spec),
+            requests: requests.amount,
+            scored: requests.scored,
+            placing: (placing != Placing::default()).then(|| Arc::new(placing)),
+            ..self.clone()
+        })
+    }
 }
 
 fn amount(list: &List) -> Amount {

@@ -146,8 +146,17 @@ const SERVICE: &[&str] = &[
     "type",
 ];
 const NODE: &[&str] = &["podCIDR", "podCIDRs", "providerID", "taints", "unschedulable"];
+const BUDGET: &[&str] = &[
+    "maxUnavailable",
+    "minAvailable",
+    "selector",
+    "unhealthyPodEvictionPolicy",
+];
 const NAMESPACE: &[&str] = &["finalizers"];
 const LEASE: &[&str] = &["acquireTime", "holderIdentity", "leaseDurationSeconds", "renewTime"];
+const RESOURCE_QUOTA: &[&str] = &["hard", "scopeSelector", "scopes"];
+const LIMIT_RANGE: &[&str] = &["limits"];
+const PRIORITY_CLASS: &[&str] = &["description", "globalDefault", "preemptionPolicy", "value"];
 const CONFIG_MAP: &[&str] = &["binaryData", "data", "immutable"];
 
 /// Defaults of fields that do not act, by their path within a pod's specification, as JSON.
@@ -217,10 +226,14 @@ impl Known {
             "ReplicaSet" => ("spec.", REPLICA_SET, &[]),
             "DaemonSet" => ("spec.", DAEMON_SET, DAEMON_SET_DEFAULTS),
             "Service" => ("spec.", SERVICE, SERVICE_DEFAULTS),
+            "PodDisruptionBudget" => ("spec.", BUDGET, &[]),
             "Node" => ("spec.", NODE, &[]),
             "Namespace" => ("spec.", NAMESPACE, &[]),
             "Lease" => ("spec.", LEASE, &[]),
             "ConfigMap" => ("", CONFIG_MAP, &[]),
+            "ResourceQuota" => ("spec.", RESOURCE_QUOTA, &[]),
+            "LimitRange" => ("spec.", LIMIT_RANGE, &[]),
+            "PriorityClass" => ("", PRIORITY_CLASS, &[]),
             _ => return None,
         });
         if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet") {

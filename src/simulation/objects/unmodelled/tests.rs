@@ -113,7 +113,7 @@ fn an_object_written_back_as_it_was_read_has_nothing_more() {
 #[test]
 fn kinds_that_are_only_stored_have_one_entry() {
     let object = json!({"spec": {"minReplicas": 1}});
-    for kind in ["HorizontalPodAutoscaler", "PodDisruptionBudget", "Secret", "NoSuchKind"] {
+    for kind in ["HorizontalPodAutoscaler", "Secret", "NoSuchKind"] {
         assert_eq!(
             unmodelled(kind, "front-end", &object),
             [format!("{kind}/front-end: the whole kind")]

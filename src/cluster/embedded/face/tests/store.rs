@@ -225,6 +225,13 @@ impl ApiStore for Store {
         Ok((self.record(resource, whole, Some(before), gone), gone))
     }
 
+    fn evict(&mut self, namespace: &str, pod: &str, options: &DeleteOptions, dry_run: bool) -> Result<(), ApiError> {
+        if !dry_run {
+            self.delete(Self::resource("pods"), Some(namespace), pod, options)?;
+        }
+        Ok(())
+    }
+
     fn pod_log(&self, _namespace: &str, pod: &str) -> Option<Vec<String>> {
         (pod != "silent").then(|| (1..=3).map(|line| format!("{pod} line {line}")).collect())
     }

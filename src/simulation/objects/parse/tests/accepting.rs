@@ -210,20 +210,6 @@ fn what_is_stored_is_stored_as_written() {
     assert!(stored(roles, &json!({"metadata": {"name": "system:node"}})).is_ok());
 }
 
-#[test]
-fn a_priority_class_of_a_user_needs_its_value() {
-    let mut written = with(deployment(), "/spec/template/spec/priorityClassName", json!("gold"));
-    set_priority(&mut written, |_| None);
-    assert!(
-        super::super::deployment(&written)
-            .unwrap_err()
-            .to_string()
-            .contains("no PriorityClass with name gold was found")
-    );
-    set_priority(&mut written, |name| (name == "gold").then_some(7));
-    assert_eq!(parse_deployment(&written).1.template.priority, 7);
-}
-
 fn parse_deployment(object: &Value) -> (Meta, crate::simulation::objects::workload::Deployment) {
     super::super::deployment(object).unwrap()
 }

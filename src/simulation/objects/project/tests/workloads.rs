@@ -105,6 +105,7 @@ fn a_replica_set_of_a_deployment_is_made_from_its_parts() {
             ready: 1,
             available: 1,
         },
+        failure: None,
     };
     let typed: apps::ReplicaSet = typed(&Row {
         meta: meta("carts-1"),
