@@ -14,6 +14,7 @@ pub mod faults;
 pub mod kubelet;
 pub mod load;
 pub mod machine;
+mod mounting;
 pub mod network;
 pub mod objects;
 mod outage;

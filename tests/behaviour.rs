@@ -4,13 +4,17 @@
 
 mod behaviour {
     mod admission;
+    mod autoscaling;
     mod bench;
     mod containers;
+    mod deleting;
     mod ending;
     mod pod_gc;
     mod probes;
     mod rolling_update;
     mod scene;
     mod scheduler;
+    mod stateful_sets;
     mod taint_eviction;
+    mod volumes;
 }

@@ -194,6 +194,10 @@ pub struct Route {
     /// The service's own work, without the calls.
     #[serde(default)]
     pub work: Between,
+    /// CPU time that each request takes in the pod, for a HorizontalPodAutoscaler to see; it does not slow the request down
+    /// (that is `work`). Without it the route takes none.
+    #[serde(default, with = "super::units::text_option", skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Duration>,
     /// What the route does, in order; the first step that ends the request skips the rest.
     #[serde(default)]
     pub steps: Vec<Step>,

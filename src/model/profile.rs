@@ -55,6 +55,34 @@ pub struct Profile {
     /// What a Service of type LoadBalancer gets; none: it stays pending, and users enter by its node port.
     #[serde(default)]
     pub load_balancers: Option<LoadBalancers>,
+    /// Its default StorageClass, and who makes volumes; none: claims without a volume of the user's own stay pending.
+    #[serde(default)]
+    pub storage: Option<Storage>,
+}
+
+/// A default StorageClass and its driver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// The class's name. It waits for the first consumer and deletes volumes with their claims.
+    pub class: String,
+    /// Its `provisioner`.
+    pub provisioner: String,
+    /// The driver that attaches its volumes.
+    #[serde(default)]
+    pub driver: String,
+    /// The node label that says where a volume can be reached from.
+    pub topology: String,
+    /// From a chosen node to a bound volume.
+    pub provision: Between,
+    /// From the wish to attach a volume to its being attached; none: volumes need not be attached.
+    #[serde(default)]
+    pub attach: Option<Between>,
+    /// From the wish to detach a volume to its being detached.
+    #[serde(default)]
+    pub detach: Between,
+    /// From an attached volume to a mounted one.
+    pub mount: Between,
 }
 
 /// The nodes of a cluster.

@@ -181,8 +181,20 @@ pub struct DeleteOptions {
     pub uid: Option<String>,
     /// `preconditions.resourceVersion`.
     pub version: Option<String>,
-    /// `propagationPolicy: Orphan`: dependents stay.
-    pub orphan: bool,
+    /// `propagationPolicy`.
+    pub propagation: Propagation,
+}
+
+/// What happens to the dependents of a deleted object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Propagation {
+    /// The object goes at once, the garbage collector deletes its dependents afterwards.
+    #[default]
+    Background,
+    /// The object stays until those of its dependents that block its deletion are gone.
+    Foreground,
+    /// The dependents stay, without this owner.
+    Orphan,
 }
 
 /// Why a command was refused. The message is the one that Kubernetes gives, as far as it is known.

@@ -1,5 +1,6 @@
 //! What can happen in the cluster, apart from load.
 
+use super::control::claims::Step;
 use super::fabric::{MachineId, ServiceId};
 use super::faults::ScopeId;
 
@@ -71,6 +72,14 @@ pub enum Event {
     Deployment(u32),
     /// The ReplicaSet controller looks at a ReplicaSet.
     ReplicaSet(u32),
+    /// The StatefulSet controller looks at a StatefulSet.
+    StatefulSet(u32),
+    /// An autoscaler looks at its pods.
+    Autoscale(u32),
+    /// The metrics server asks the kubelets.
+    Scrape,
+    /// Something happens to volumes.
+    Storage(Step),
     /// The DaemonSet controller looks at all DaemonSets.
     DaemonSets,
     /// The scheduler takes its next pod.
@@ -113,4 +122,10 @@ pub enum Event {
     Retarget(ServiceId),
     /// The garbage collector deletes what the owner of this uid left.
     Orphans(u64),
+    /// The garbage collector looks at an owner that waits for its dependents.
+    AwaitDependents(u64),
+    /// The garbage collector takes an owner from its dependents.
+    ReleaseDependents(u64),
+    /// The namespace controller empties a namespace that is being deleted; the second number counts its retries.
+    EmptyNamespace(u32, u32),
 }

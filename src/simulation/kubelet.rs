@@ -129,7 +129,7 @@ impl Runtime {
 }
 
 impl World {
-    fn kubelet_runs(&self, machine: MachineId) -> bool {
+    pub(super) fn kubelet_runs(&self, machine: MachineId) -> bool {
         self.machines[machine.0 as usize].kubelet && self.fabric.powered(machine)
     }
 

@@ -382,6 +382,7 @@ impl World {
         self.scheduler.remove_node(machine);
         self.lifecycle.forget(row);
         self.taint_manager.forget(machine);
+        self.node_volumes_unknown(machine);
         if let Some(lease) = self.store.leases.find(LEASES, &node.meta.name) {
             // The lease is owned by its node (pkg/kubelet/util/nodelease.go).
             self.store.leases.remove(&mut self.store.versions, lease);

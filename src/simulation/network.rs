@@ -53,7 +53,7 @@ use self::tally::Tally;
 use self::user::Slot;
 use crate::model::history::Second;
 use crate::model::random::Stream;
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{Fabric, PodId, ServiceId};
 
 /// What the network does to the cluster.
@@ -120,6 +120,8 @@ pub struct Network {
     /// How many services the fabric had when names were last compared.
     compared: usize,
     hops: u64,
+    /// CPU time used so far in microseconds, by [`PodId`].
+    cpu: Vec<u64>,
 }
 
 /// One stream per purpose.
@@ -172,7 +174,22 @@ impl Network {
             services: Vec::new(),
             compared: 0,
             hops: 0,
+            cpu: Vec::new(),
         }
+    }
+
+    /// The CPU time that requests have taken in a pod so far, in microseconds.
+    #[must_use]
+    pub fn cpu_used(&self, pod: PodId) -> u64 {
+        self.cpu.get(pod.0 as usize).copied().unwrap_or(0)
+    }
+
+    fn use_cpu(&mut self, pod: PodId, time: Span) {
+        let index = pod.0 as usize;
+        if self.cpu.len() <= index {
+            self.cpu.resize(index + 1, 0);
+        }
+        self.cpu[index] += time.0;
     }
 
     /// Says whether all load from outside has one source address (the default), so that its ports are used again while stale

@@ -1,10 +1,5 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
-mod evicting;
-mod nodes;
-mod placing;
-mod removing;
-
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -13,7 +8,7 @@ use serde_json::{Value, json};
 use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource, Served};
 use super::fabric::ServiceId;
 use super::objects::budget::Budget;
-use super::objects::meta::Meta;
+use super::objects::meta::{Meta, Reference, uid_text};
 use super::objects::resources::{self, FIRST_STORED, RESOURCES};
 use super::objects::service::EndpointSlice;
 use super::objects::store::named;
@@ -21,61 +16,99 @@ use super::objects::table::{Change, Row, Table};
 use super::objects::{parse, unmodelled};
 use super::world::World;
 
-/// Runs an expression on the table of a resource.
+/// Runs an expression on the table of a resource; with `[&mut]` in front on one that it may change.
 macro_rules! with_table {
-    ($store:expr, $resource:expr, $table:ident => $do:expr) => {
+    ([$($borrow:tt)+] $store:expr, $resource:expr, $table:ident => $do:expr) => {
         match $resource.own_plural() {
             "namespaces" => {
-                let $table = &$store.namespaces;
+                let $table = $($borrow)+ $store.namespaces;
                 $do
             }
             "nodes" => {
-                let $table = &$store.nodes;
+                let $table = $($borrow)+ $store.nodes;
                 $do
             }
             "pods" => {
-                let $table = &$store.pods;
+                let $table = $($borrow)+ $store.pods;
                 $do
             }
             "services" => {
-                let $table = &$store.services;
+                let $table = $($borrow)+ $store.services;
                 $do
             }
             "deployments" => {
-                let $table = &$store.deployments;
+                let $table = $($borrow)+ $store.deployments;
                 $do
             }
             "replicasets" => {
-                let $table = &$store.replica_sets;
+                let $table = $($borrow)+ $store.replica_sets;
                 $do
             }
             "daemonsets" => {
-                let $table = &$store.daemon_sets;
+                let $table = $($borrow)+ $store.daemon_sets;
                 $do
             }
             "poddisruptionbudgets" => {
-                let $table = &$store.budgets;
+                let $table = $($borrow)+ $store.budgets;
                 $do
             }
             "endpointslices" => {
-                let $table = &$store.slices;
+                let $table = $($borrow)+ $store.slices;
                 $do
             }
             "events" => {
-                let $table = &$store.events;
+                let $table = $($borrow)+ $store.events;
                 $do
             }
             "leases" => {
-                let $table = &$store.leases;
+                let $table = $($borrow)+ $store.leases;
+                $do
+            }
+            "statefulsets" => {
+                let $table = $($borrow)+ $store.stateful_sets;
+                $do
+            }
+            "controllerrevisions" => {
+                let $table = $($borrow)+ $store.controller_revisions;
+                $do
+            }
+            "persistentvolumeclaims" => {
+                let $table = $($borrow)+ $store.claims;
+                $do
+            }
+            "persistentvolumes" => {
+                let $table = $($borrow)+ $store.volumes;
+                $do
+            }
+            "storageclasses" => {
+                let $table = $($borrow)+ $store.storage_classes;
+                $do
+            }
+            "horizontalpodautoscalers" => {
+                let $table = $($borrow)+ $store.pod_autoscalers;
+                $do
+            }
+            "volumeattachments" => {
+                let $table = $($borrow)+ $store.volume_attachments;
                 $do
             }
             _ => {
-                let $table = &$store.stored[resources::index($resource).unwrap_or(FIRST_STORED)];
+                let $table = $($borrow)+ $store.stored[resources::index($resource).unwrap_or(FIRST_STORED)];
                 $do
             }
         }
     };
+    ($store:expr, $resource:expr, $table:ident => $do:expr) => {
+        with_table!([&] $store, $resource, $table => $do)
+    };
 }
+
+mod evicting;
+mod nodes;
+mod placing;
+mod removing;
+mod stateful;
+pub mod tables;
 
 fn object<T>(resource: &Served, row: &Arc<Row<T>>) -> ApiObject
 where
@@ -183,7 +216,9 @@ impl ApiStore for World {
                 }
                 Some(row) if row.meta.deletion.is_some() => {
                     return Err(ApiError::Forbidden(format!(
-                        "unable to create new content in namespace {namespace} because it is being terminated"
+                        "{} \"{name}\" is forbidden: unable to create new content in namespace {namespace} because it is being \
+                         terminated",
+                        resource.qualified()
                     )));
                 }
                 Some(_) => {}
@@ -204,6 +239,9 @@ impl ApiStore for World {
             .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         self.insert(resource, &object)?;
         self.created(resource, &namespace, &object);
+        if let Some(place) = self.place(resource, &namespace, &name) {
+            self.index_references(place);
+        }
         self.get(resource, Some(&namespace), &name)
             .ok_or_else(|| missing(resource, &name))
     }
@@ -228,9 +266,19 @@ impl ApiStore for World {
             let mut trial = self.clone();
             return trial.replace(resource, object, part, false);
         }
+        let place = self.place(resource, &namespace, &name).filter(|_| part == Part::Main);
+        if let Some(place) = place {
+            self.check_finalizers(place, &object)?;
+        }
         self.update(resource, &namespace, &name, &object, part)?;
         self.admission_changed(resource, &namespace);
+        let written = self.get(resource, Some(&namespace), &name);
+        if let Some(place) = place {
+            self.settle(place);
+        }
+        // One that goes with its last finalizer is answered as it was written.
         self.get(resource, Some(&namespace), &name)
+            .or(written)
             .ok_or_else(|| missing(resource, &name))
     }
 
@@ -332,7 +380,14 @@ impl World {
                 let meta = self.stamped(meta);
                 self.store.leases.insert(&mut self.store.versions, meta, body);
             }
-            "nodes" | "endpointslices" => {
+            "statefulsets"
+            | "persistentvolumeclaims"
+            | "persistentvolumes"
+            | "storageclasses"
+            | "horizontalpodautoscalers" => {
+                self.insert_stateful(resource, object)?;
+            }
+            "nodes" | "endpointslices" | "controllerrevisions" | "volumeattachments" => {
                 return Err(ApiError::Forbidden(format!(
                     "{} are made by the embedded cluster itself: change its profile instead",
                     resource.plural
@@ -525,7 +580,14 @@ impl World {
                     it.body = body;
                 });
             }
-            "endpointslices" | "events" => {
+            "statefulsets"
+            | "persistentvolumeclaims"
+            | "persistentvolumes"
+            | "storageclasses"
+            | "horizontalpodautoscalers" => {
+                self.update_stateful(resource, space, name, object)?;
+            }
+            "endpointslices" | "events" | "controllerrevisions" | "volumeattachments" => {
                 return Err(ApiError::Forbidden(format!(
                     "{} cannot be changed on the embedded cluster",
                     resource.plural
@@ -560,6 +622,14 @@ fn take_meta(meta: &mut Meta, new: &Meta) {
     meta.labels = new.labels.clone();
     meta.annotations = new.annotations.clone();
     meta.finalizers.clone_from(&new.finalizers);
+    // The controller's own reference stays whatever is written.
+    let controller = meta.owner.as_ref().map(|owner| uid_text(owner.uid));
+    let others = new.references.iter().flat_map(|all| &**all);
+    let others: Vec<Reference> = others
+        .filter(|reference| controller.as_deref() != Some(&*reference.uid))
+        .cloned()
+        .collect();
+    meta.references = (!others.is_empty()).then(|| others.into());
 }
 
 /// A service's new specification with the address and node ports that the old one was given.

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::api::ApiStore as _;
 use super::event::Event;
-use super::objects::resources::{DAEMON_SETS, DEPLOYMENTS, NAMESPACES, SERVICES};
+use super::objects::parse::DEFAULT_CLASS;
+use super::objects::resources::{DAEMON_SETS, DEPLOYMENTS, NAMESPACES, SERVICES, STORAGE_CLASSES};
 use super::world::World;
 use crate::model::profile::System;
 use crate::model::time::Span;
@@ -41,6 +42,17 @@ impl World {
         }
         for it in &profile.deployments {
             self.put(DEPLOYMENTS, workload("Deployment", it));
+        }
+        if let Some(storage) = &profile.storage {
+            self.put(
+                STORAGE_CLASSES,
+                json!({
+                    "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+                    "metadata": { "name": storage.class, "annotations": { DEFAULT_CLASS: "true" } },
+                    "provisioner": storage.provisioner, "reclaimPolicy": "Delete",
+                    "volumeBindingMode": "WaitForFirstConsumer",
+                }),
+            );
         }
         // The loops of controllers are not in step with each other nor with anything outside: each has its own phase.
         let controllers = &profile.controllers;

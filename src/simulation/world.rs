@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use super::admission::Admission;
 use super::control::autoscaler::AutoscalerState;
+use super::control::claims::Volumes;
 use super::control::daemon_sets::Daemons;
+use super::control::garbage::Garbage;
 use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
+use super::control::pod_autoscaler::Scaling;
 use super::control::pod_gc::PodGc;
+use super::control::revisions::Workloads;
 use super::control::scaling_group::Group;
 use super::control::scheduling::Pending;
 use super::control::selecting::Selecting;
@@ -60,6 +64,10 @@ pub struct World {
     pub(super) taint_manager: TaintManager,
     pub(super) pod_gc: PodGc,
     pub(super) faults: Faults,
+    pub(super) garbage: Garbage,
+    pub(super) workloads: Workloads,
+    pub(super) volumes: Volumes,
+    pub(super) scaling: Scaling,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     pub(super) balancers: Balancers,
@@ -110,6 +118,9 @@ pub(super) struct Chance {
     pub names: Stream,
     pub faults: Stream,
     pub disruption: Stream,
+    pub garbage: Stream,
+    pub workloads: Stream,
+    pub storage: Stream,
     pub balancers: Stream,
 }
 
@@ -140,6 +151,10 @@ impl World {
             taint_manager: TaintManager::default(),
             pod_gc: PodGc::default(),
             faults: Faults::new(seed),
+            garbage: Garbage::default(),
+            workloads: Workloads::default(),
+            volumes: Volumes::default(),
+            scaling: Scaling::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             balancers: Balancers::default(),
@@ -154,6 +169,9 @@ impl World {
                 names: Stream::new(seed, "names"),
                 faults: Stream::new(seed, "faults"),
                 disruption: Stream::new(seed, "disruption"),
+                garbage: Stream::new(seed, "garbage"),
+                workloads: Stream::new(seed, "workloads"),
+                storage: Stream::new(seed, "storage"),
                 balancers: Stream::new(seed, "load-balancers"),
             },
             history: Vec::new(),
@@ -313,6 +331,10 @@ impl World {
             Event::Remove(pod) => self.remove_stopped(pod),
             Event::Deployment(row) => self.sync_deployment(row),
             Event::ReplicaSet(row) => self.sync_replica_set(row),
+            Event::StatefulSet(row) => self.sync_stateful_set(row),
+            Event::Autoscale(row) => self.autoscale(row),
+            Event::Scrape => self.scrape(),
+            Event::Storage(step) => self.storage_step(step),
             Event::DaemonSets => self.sync_daemon_sets(),
             Event::Schedule => self.schedule_next(),
             Event::Retry(pod) => self.retry_pod(pod),
@@ -334,6 +356,9 @@ impl World {
             Event::HealthCheck(service, machine) => self.check_health(service, machine),
             Event::Retarget(service) => self.retarget(service),
             Event::Orphans(uid) => self.collect_orphans(uid),
+            Event::AwaitDependents(uid) => self.await_dependents(uid),
+            Event::ReleaseDependents(uid) => self.release_dependents(uid),
+            Event::EmptyNamespace(row, tries) => self.empty_namespace(row, tries),
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steadfast::model::fault::Mode;
 use steadfast::model::profile::Profile;
 use steadfast::model::time::Span;
-use steadfast::simulation::api::{ApiError, ApiStore as _, DeleteOptions, Part, Served, merge};
+use steadfast::simulation::api::{ApiError, ApiStore as _, DeleteOptions, Part, Propagation, Served, merge};
 use steadfast::simulation::objects::resources::{NAMESPACES, RESOURCES};
 use steadfast::simulation::world::World;
 
@@ -102,6 +102,14 @@ impl Bench {
 
     pub fn delete(&mut self, kind: &str, name: &str) {
         self.delete_with(kind, name, &DeleteOptions::default());
+    }
+
+    pub fn delete_in(&mut self, kind: &str, name: &str, propagation: Propagation) {
+        let options = DeleteOptions {
+            propagation,
+            ..DeleteOptions::default()
+        };
+        self.delete_with(kind, name, &options);
     }
 
     pub fn delete_with(&mut self, kind: &str, name: &str, options: &DeleteOptions) {

@@ -292,7 +292,7 @@ impl World {
 }
 
 /// A template's hash as the end of a ReplicaSet's name.
-fn template_hash(template: &PodTemplate) -> String {
+pub(super) fn template_hash(template: &PodTemplate) -> String {
     let mut hash = template.hash;
     (0..10)
         .map(|_| {

@@ -124,6 +124,7 @@ impl World {
             format!("Node {} status is now: NodeNotReady", node.meta.name),
         );
         self.node_changed(row);
+        self.node_volumes_changed(node.body.machine);
         // `MarkPodsNotReady`: the pods' conditions, so that the EndpointSlices drop them.
         let pods: Vec<u32> = self
             .store
@@ -209,7 +210,9 @@ impl World {
         }
         if let Some(node) = self.store.nodes.get(row) {
             let name = node.meta.name.to_string();
+            let machine = node.body.machine;
             self.note(What::NodeReady { node: name });
+            self.node_volumes_unused(machine);
         }
         self.node_changed(row);
         self.cordon_changed(row);

@@ -1,12 +1,13 @@
 //! Pod garbage collection: pods bound to nodes that no longer exist.
 //!
-//! Source: pkg/controller/podgc/gc_controller.go (`gcOrphaned`, `discoverDeletedNodes`).
+//! Source: pkg/controller/podgc/gc_controller.go (`gcTerminating`, `gcOrphaned`, `discoverDeletedNodes`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::event::Event;
 use super::super::fabric::MachineId;
-use super::super::objects::pod::Phase;
+use super::super::objects::node::Readiness;
+use super::super::objects::pod::{OUT_OF_SERVICE, Phase};
 use super::super::world::World;
 use crate::model::time::{Span, Time};
 
@@ -26,8 +27,28 @@ impl PodGc {
 }
 
 impl World {
+    /// `gcTerminating`: pods in deletion on nodes that are not ready and declared out of service.
+    fn collect_terminating(&mut self) {
+        let nodes = self.store.nodes.iter().filter(|(_, node)| {
+            node.body.ready != Readiness::True && node.body.taints.iter().any(|taint| taint.key == OUT_OF_SERVICE)
+        });
+        let machines: BTreeSet<MachineId> = nodes.map(|(_, node)| node.body.machine).collect();
+        if machines.is_empty() {
+            return;
+        }
+        let pods = self.store.pods.iter().filter(|(_, pod)| {
+            pod.meta.deletion.is_some() && pod.body.node.is_some_and(|machine| machines.contains(&machine))
+        });
+        let pods: Vec<u32> = pods.map(|(row, _)| row).collect();
+        for pod in pods {
+            self.store.change_pod(pod, |pod| pod.body.phase = Phase::Failed);
+            self.delete_pod(pod, "pod-gc", Some(Span::ZERO));
+        }
+    }
+
     pub(in crate::simulation) fn collect_pods(&mut self) {
         self.after(self.profile.controllers.pod_gc_period.into(), Event::PodGc);
+        self.collect_terminating();
         let quarantine = Span::from(self.profile.controllers.pod_gc_quarantine);
         let (now, machines, missing) = (self.now, &self.machines, &mut self.pod_gc.missing);
         missing.retain(|machine, _| machines[machine.0 as usize].node.is_none());

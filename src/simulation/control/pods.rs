@@ -7,9 +7,12 @@ use super::super::event::Event;
 use super::super::fabric::PodId;
 use super::super::objects::meta::{Deletion, Meta, Owner};
 use super::super::objects::pod::Pod;
+use super::super::objects::resources::PODS;
 use super::super::objects::template::PodTemplate;
 use super::super::scheduler::Leaving;
+use super::super::server::tables::Place;
 use super::super::world::{About, World, draw};
+use super::volume_binding::Present;
 use crate::model::history::What;
 use crate::model::time::Span;
 
@@ -35,6 +38,12 @@ impl World {
         template: Arc<PodTemplate>,
         app: &Arc<str>,
     ) -> Result<u32, ApiError> {
+        // Admission refuses it (plugin/pkg/admission namespace/lifecycle).
+        if self.namespace_closed(namespace) {
+            return Err(ApiError::Forbidden(format!(
+                "unable to create new content in namespace {namespace} because it is being terminated"
+            )));
+        }
         let base = owner.name.clone();
         let name = loop {
             let name = format!("{base}-{}", self.suffix());
@@ -96,6 +105,15 @@ impl World {
         if let Some(row) = self.store.pods.shared(row).cloned() {
             self.guarded_changed(&row.meta.namespace, &row.meta.labels);
         }
+        if let Some(it) = self
+            .store
+            .pods
+            .shared(row)
+            .filter(|it| it.body.template.needs.is_some())
+            .cloned()
+        {
+            self.count_claims(row, &it.meta, &it.body.template, Present::Yes);
+        }
         self.enqueue_pod(row);
         row
     }
@@ -135,6 +153,9 @@ impl World {
 
     /// Removes a pod object.
     pub(in crate::simulation) fn remove_pod(&mut self, pod: u32) {
+        if self.store.pod(pod).is_some_and(|row| !row.meta.finalizers.is_empty()) {
+            return self.hold_pod(pod);
+        }
         // Those whom the pod concerns are told while its object can still be read.
         self.pod_changed(pod);
         let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else {
@@ -148,6 +169,8 @@ impl World {
                 self.pod_of_set_gone(owner.row);
             }
         }
+        self.left(&row.meta, Place::new(PODS, pod));
+        self.volumes_left(pod, &row.meta, &row.body.template, row.body.node);
         self.moves += 1;
         self.scheduler.remove_pod(PodId(pod));
         self.scheduler.withdraw(PodId(pod));
@@ -163,6 +186,16 @@ impl World {
         }
     }
 
+    /// A pod that would be removed but for its finalizers: it stays, and its grace period is over.
+    fn hold_pod(&mut self, pod: u32) {
+        let now = self.now;
+        self.store.change_pod(pod, |row| {
+            let at = row.meta.deletion.map_or(now, |deletion| deletion.at);
+            row.meta.deletion = Some(Deletion { at, grace: Span::ZERO });
+        });
+        self.pod_changed(pod);
+    }
+
     /// Tells the controllers that a pod changed: its owner's and those of the Services that select it.
     pub(in crate::simulation) fn pod_changed(&mut self, pod: u32) {
         let Some(row) = self.store.pods.shared(pod).cloned() else {
@@ -170,6 +203,7 @@ impl World {
         };
         match row.meta.owner.as_ref() {
             Some(owner) if owner.kind == "ReplicaSet" => self.replica_set_changed(owner.row),
+            Some(owner) if owner.kind == "StatefulSet" => self.stateful_set_changed(owner.row),
             Some(owner) if owner.kind == "DaemonSet" => self.daemon_sets_changed(),
             _ => {}
         }

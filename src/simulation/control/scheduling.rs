@@ -99,6 +99,7 @@ impl World {
             .scheduler
             .place_with(PodId(pod), namespace, template, &needs, &mut self.chance.scheduler)
         {
+            Ok(machine) if self.reserve(pod, machine) => {}
             Ok(machine) => self.bind(pod, machine),
             Err(why) => {
                 self.did_not_fit(pod, &why.message);
@@ -119,7 +120,7 @@ impl World {
         }
     }
 
-    fn bind(&mut self, pod: u32, machine: MachineId) {
+    pub(super) fn bind(&mut self, pod: u32, machine: MachineId) {
         self.moves += 1;
         self.pending.forget(pod);
         self.scheduler.withdraw(PodId(pod));
@@ -162,6 +163,7 @@ impl World {
             started: None,
         });
         self.stay_changed(pod);
+        self.attach_volumes(pod);
         let notice = draw(&mut self.chance.kubelets, self.profile.kubelet.notice);
         self.after(notice, Event::Start(pod));
     }
@@ -257,9 +259,17 @@ impl World {
     }
 
     /// What a pod needs of its node besides what its template says: where its volumes can be.
-    #[expect(clippy::unused_self, reason = "volumes are looked up here once they are modelled")]
-    fn needs_of(&self, _pod: &Row<Pod>) -> Needs {
-        Needs::default()
+    fn needs_of(&self, pod: &Row<Pod>) -> Needs {
+        match self.places_of_volumes(pod) {
+            Ok(volumes) => Needs {
+                volumes,
+                ..Needs::default()
+            },
+            Err(why) => Needs {
+                refused: Some(why.into()),
+                ..Needs::default()
+            },
+        }
     }
 
     /// What a Kubernetes Event about a pod says.

@@ -50,7 +50,7 @@ impl World {
                 let delay = draw(&mut self.faults.chance, self.profile.kubelet.remove);
                 self.after(delay, Event::Remove(pod));
             } else {
-                self.start_pod(pod);
+                self.begin_pod(pod, machine);
             }
         }
     }

@@ -22,6 +22,15 @@ impl World {
         if !self.kubelet_runs(machine) || row.meta.deletion.is_some() || row.body.is_finished() {
             return;
         }
+        if row.body.template.needs.is_some() && (self.runtime(pod).is_some() || !self.volumes_ready(pod, machine)) {
+            return;
+        }
+        self.begin_pod(pod, machine);
+    }
+
+    /// Starts a pod whose turn it is, also one whose processes were lost with their machine's power.
+    pub(super) fn begin_pod(&mut self, pod: u32, machine: MachineId) {
+        let Some(row) = self.store.pod(pod) else { return };
         let (namespace, app, template) = (
             row.meta.namespace.clone(),
             row.body.app.clone(),
@@ -74,7 +83,7 @@ impl World {
         let statuses = self.statuses(pod);
         self.store.change_pod(pod, |row| {
             row.body.started.get_or_insert(now);
-            row.body.initialized = initialized;
+            row.body.initialized = row.body.initialized.filter(|_| initialized.is_some()).or(initialized);
             row.body.statuses = statuses;
         });
         if before.is_some() {

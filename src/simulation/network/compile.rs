@@ -106,6 +106,7 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         let work = range(route.work, at)?;
         tables.routes.push(Route {
             work,
+            cpu: route.cpu.map_or(Span::ZERO, Span::from),
             first: 0,
             end: 0,
             leaf: true,

@@ -30,6 +30,9 @@ impl Network {
                 let route = self.tables.routes[index as usize];
                 frame.route = index;
                 at += self.chance.work.span(route.work.0, route.work.1);
+                if route.cpu > Span::ZERO {
+                    self.use_cpu(pod, route.cpu);
+                }
                 if !route.leaf {
                     self.queue.push(at, What::Begin(key));
                     self.limit(key, deadline);

@@ -77,6 +77,8 @@ pub(super) enum Exec {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route {
     pub(super) work: Range,
+    /// CPU time of each request.
+    pub(super) cpu: Span,
     /// Its steps in [`Tables::ops`].
     pub(super) first: u32,
     pub(super) end: u32,

@@ -22,6 +22,8 @@ pub struct ContainerStatus {
 pub enum State {
     /// Waiting: `ContainerCreating`, or `PodInitializing` while containers before it come first.
     Creating,
+    /// Waiting: `CreateContainerConfigError`.
+    NoConfig,
     /// Waiting for so long: `CrashLoopBackOff`.
     BackOff(Span),
     /// Running since.

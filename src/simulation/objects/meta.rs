@@ -26,6 +26,8 @@ pub struct Meta {
     pub annotations: Arc<Labels>,
     /// The controller that owns it.
     pub owner: Option<Owner>,
+    /// Other owners, as the user wrote them; `None` for none.
+    pub references: Option<Arc<[Reference]>>,
     /// Set once it is being deleted.
     pub deletion: Option<Deletion>,
     /// `generateName`, when it has one.
@@ -47,6 +49,23 @@ pub struct Owner {
     pub uid: u64,
     /// Its row in its table.
     pub row: u32,
+}
+
+/// An owner as the user wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// `apiVersion`.
+    pub api_version: Arc<str>,
+    /// Its kind.
+    pub kind: Arc<str>,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its uid as written.
+    pub uid: Arc<str>,
+    /// `controller`.
+    pub controller: Option<bool>,
+    /// `blockOwnerDeletion`.
+    pub blocks: Option<bool>,
 }
 
 /// A deletion under way.
@@ -71,4 +90,12 @@ pub fn uid_text(uid: u64) -> String {
         high & 0xf,
         uid
     )
+}
+
+/// The number of a uid that [`uid_text`] wrote.
+#[must_use]
+pub fn uid_number(text: &str) -> Option<u64> {
+    let (_, digits) = text.rsplit_once('-')?;
+    let uid = u64::from_str_radix(digits, 16).ok()?;
+    (uid_text(uid) == text).then_some(uid)
 }

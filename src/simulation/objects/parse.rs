@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::meta::Meta;
 use crate::simulation::api::{ApiError, Resource};
 
+mod autoscaling;
 mod budget;
 mod causes;
 mod defaults;
@@ -21,13 +22,21 @@ mod pod;
 mod probe;
 mod service;
 mod spread;
+mod stateful_set;
+mod storage;
 mod update;
 mod workload;
 
+pub use autoscaling::{TOLERANCE, pod_autoscaler};
 pub use budget::budget;
 pub use other::{endpoint_slice, event, lease, namespace, node, stored};
 pub use pod::pod;
 pub use service::{NODE_PORTS, service};
+pub use stateful_set::{check_update_stateful_set, stateful_set};
+pub use storage::{
+    CLAIM_PROTECTION, DEFAULT_CLASS, SELECTED_NODE, VOLUME_PROTECTION, check_update_claim, claim, storage_class, suits,
+    volume,
+};
 pub use update::{
     check_update_daemon_set, check_update_deployment, check_update_pod, check_update_replica_set, check_update_service,
 };

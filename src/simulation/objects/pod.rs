@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use super::container::ContainerStatus;
+use super::container::{ContainerStatus, State};
 use super::template::{Effect, PodTemplate, Toleration};
 use crate::model::time::Time;
 use crate::simulation::fabric::MachineId;
@@ -110,6 +110,18 @@ impl Pod {
         matches!(self.phase, Phase::Succeeded | Phase::Failed)
     }
 
+    /// Its containers wait, none of them created yet.
+    pub fn waits(&mut self, state: State, now: Time) {
+        let status = ContainerStatus {
+            state,
+            ..ContainerStatus::NEW
+        };
+        self.statuses = self.template.all().map(|_| status).collect();
+        if self.template.init.is_empty() {
+            self.initialized.get_or_insert(now);
+        }
+    }
+
     /// The most restarts of one of its containers (pkg/api/v1/pod `maxContainerRestarts`).
     #[must_use]
     pub fn restarts(&self) -> u32 {
@@ -121,6 +133,8 @@ impl Pod {
 pub const NOT_READY: &str = "node.kubernetes.io/not-ready";
 /// The taint of a node whose kubelet says nothing.
 pub const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
+/// The taint of a node that its operator has declared dead. Source: k8s.io/api core/v1 `well_known_taints.go`.
+pub const OUT_OF_SERVICE: &str = "node.kubernetes.io/out-of-service";
 /// The taint of a cordoned node.
 pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 

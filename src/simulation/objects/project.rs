@@ -5,12 +5,15 @@
 pub mod date;
 pub mod metadata;
 
+mod autoscaling;
 mod budget;
 mod node;
 mod other;
 mod pod;
 mod selector;
 mod service;
+mod stateful_set;
+mod storage;
 mod workload;
 
 use serde_json::{Map, Value};

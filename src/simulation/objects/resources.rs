@@ -23,7 +23,7 @@ const fn plain(mut resource: Resource) -> Resource {
 }
 
 /// How many there are.
-const COUNT: usize = 33;
+const COUNT: usize = 35;
 
 /// All of them, in the order of the constants below.
 pub static RESOURCES: [Served; COUNT] = {
@@ -51,14 +51,14 @@ static BUILT_IN: [Resource; COUNT] = [
     plain(resource("", "v1", "configmaps", "ConfigMap")),
     stored("", "v1", "secrets", "Secret"),
     stored("", "v1", "serviceaccounts", "ServiceAccount"),
-    stored("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
-    global(stored("", "v1", "persistentvolumes", "PersistentVolume")),
+    resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    global(resource("", "v1", "persistentvolumes", "PersistentVolume")),
     resource("", "v1", "resourcequotas", "ResourceQuota"),
     plain(resource("", "v1", "limitranges", "LimitRange")),
-    stored("apps", "v1", "statefulsets", "StatefulSet"),
+    resource("apps", "v1", "statefulsets", "StatefulSet"),
     stored("batch", "v1", "jobs", "Job"),
     stored("batch", "v1", "cronjobs", "CronJob"),
-    stored(
+    resource(
         "autoscaling",
         "v2",
         "horizontalpodautoscalers",
@@ -83,9 +83,21 @@ static BUILT_IN: [Resource; COUNT] = [
         "priorityclasses",
         "PriorityClass",
     ))),
-    global(stored("storage.k8s.io", "v1", "storageclasses", "StorageClass")),
+    global(plain(resource(
+        "storage.k8s.io",
+        "v1",
+        "storageclasses",
+        "StorageClass",
+    ))),
     stored("", "v1", "endpoints", "Endpoints"),
     stored("", "v1", "replicationcontrollers", "ReplicationController"),
+    plain(resource("apps", "v1", "controllerrevisions", "ControllerRevision")),
+    global(resource(
+        "storage.k8s.io",
+        "v1",
+        "volumeattachments",
+        "VolumeAttachment",
+    )),
 ];
 
 /// Namespaces.
@@ -118,6 +130,22 @@ pub static RESOURCE_QUOTAS: &Served = &RESOURCES[15];
 pub static LIMIT_RANGES: &Served = &RESOURCES[16];
 /// PriorityClasses.
 pub static PRIORITY_CLASSES: &Served = &RESOURCES[29];
+/// Secrets.
+pub static SECRETS: &Served = &RESOURCES[11];
+/// PersistentVolumeClaims.
+pub static CLAIMS: &Served = &RESOURCES[13];
+/// PersistentVolumes.
+pub static VOLUMES: &Served = &RESOURCES[14];
+/// StatefulSets.
+pub static STATEFUL_SETS: &Served = &RESOURCES[17];
+/// HorizontalPodAutoscalers.
+pub static POD_AUTOSCALERS: &Served = &RESOURCES[20];
+/// StorageClasses.
+pub static STORAGE_CLASSES: &Served = &RESOURCES[30];
+/// ControllerRevisions.
+pub static CONTROLLER_REVISIONS: &Served = &RESOURCES[33];
+/// VolumeAttachments.
+pub static VOLUME_ATTACHMENTS: &Served = &RESOURCES[34];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::autoscaling::PodAutoscaler;
 use super::budget::Budget;
 use super::meta::Meta;
 use super::node::{Lease, Node};
@@ -9,6 +10,8 @@ use super::pod::Pod;
 use super::pod_table::Pods;
 use super::resources::RESOURCES;
 use super::service::{EndpointSlice, Service};
+use super::stateful_set::{ControllerRevision, StatefulSet};
+use super::storage::{Claim, StorageClass, Volume, VolumeAttachment};
 use super::stored::{Event, Stored};
 use super::table::{Row, Table, Versions};
 use super::workload::{DaemonSet, Deployment, ReplicaSet};
@@ -44,6 +47,20 @@ pub struct Store {
     pub events: Table<Event>,
     /// Leases.
     pub leases: Table<Lease>,
+    /// StatefulSets.
+    pub stateful_sets: Table<StatefulSet>,
+    /// ControllerRevisions.
+    pub controller_revisions: Table<ControllerRevision>,
+    /// PersistentVolumeClaims.
+    pub claims: Table<Claim>,
+    /// PersistentVolumes.
+    pub volumes: Table<Volume>,
+    /// StorageClasses.
+    pub storage_classes: Table<StorageClass>,
+    /// HorizontalPodAutoscalers.
+    pub pod_autoscalers: Table<PodAutoscaler>,
+    /// VolumeAttachments.
+    pub volume_attachments: Table<VolumeAttachment>,
     /// The resources kept as written, by index into [`RESOURCES`] (empty tables for the others).
     pub stored: Vec<Table<Stored>>,
 }
@@ -63,6 +80,13 @@ impl Default for Store {
             slices: Table::default(),
             events: Table::default(),
             leases: Table::default(),
+            stateful_sets: Table::default(),
+            controller_revisions: Table::default(),
+            claims: Table::default(),
+            volumes: Table::default(),
+            storage_classes: Table::default(),
+            pod_autoscalers: Table::default(),
+            volume_attachments: Table::default(),
             stored: RESOURCES.iter().map(|_| Table::default()).collect(),
         }
     }

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 pub use self::container::{Container, Restart, Role};
 pub use self::probe::{Action, Care, Hook, Kind, Port, Probe, sleep_of};
+use super::needs::{self, Needs};
 use super::quantity::Amount;
 use super::selector::{Requirement, Selector, Test};
 use crate::model::time::Span;
@@ -65,6 +66,8 @@ pub struct PodTemplate {
     pub restart: Restart,
     /// How long its pods may be active: `activeDeadlineSeconds`.
     pub deadline: Option<Span>,
+    /// What it needs of other objects; `None`: nothing.
+    pub needs: Option<Arc<Needs>>,
     /// What few pods ask of the scheduler.
     pub placing: Option<Arc<Placing>>,
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
@@ -208,6 +211,7 @@ impl PodTemplate {
                 .active_deadline_seconds
                 .and_then(|seconds| u64::try_from(seconds).ok())
                 .map(Span::secs),
+            needs: needs::of(spec),
             placing: Placing::new(spec, requests.scalars)?,
             hash,
         };

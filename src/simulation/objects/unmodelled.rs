@@ -34,6 +34,19 @@ pub fn unmodelled(kind: &str, name: &str, object: &Value) -> Vec<String> {
     {
         found.push("metadata.annotations.service.kubernetes.io/topology-mode".to_owned());
     }
+    // Of the resources of pods, CPU alone is counted.
+    let metrics = object
+        .pointer("/spec/metrics")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    if kind == "HorizontalPodAutoscaler"
+        && metrics
+            .filter_map(|metric| metric.pointer("/resource/name"))
+            .any(|name| name != "cpu")
+    {
+        found.push("spec.metrics[].resource.name".to_owned());
+    }
     found.sort_unstable();
     found.dedup();
     found.into_iter().map(|path| format!("{kind}/{name}: {path}")).collect()

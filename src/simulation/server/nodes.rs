@@ -24,6 +24,9 @@ impl World {
             self.cordon_changed(row);
         }
         self.room_appeared();
+        if let Some(machine) = self.store.nodes.get(row).map(|node| node.body.machine) {
+            self.node_volumes_changed(machine);
+        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use super::response::Shape;
 use super::selector::Selection;
 use super::status::{Refusal, thing};
 use super::writing::json_body;
-use crate::simulation::api::{ApiError, ApiObject, ApiStore, DeleteOptions, Resource, Served};
+use crate::simulation::api::{ApiError, ApiObject, ApiStore, DeleteOptions, Propagation, Resource, Served};
 
 /// How a client wants something deleted.
 pub(super) struct Options {
@@ -33,10 +33,11 @@ impl Options {
         let orphans = body["orphanDependents"]
             .as_bool()
             .or_else(|| query.switch("orphanDependents"));
-        let orphan = match policy.as_deref() {
-            None => orphans.unwrap_or_default(),
-            Some("Orphan") => true,
-            Some("Background" | "Foreground") => false,
+        let propagation = match policy.as_deref() {
+            None if orphans.unwrap_or_default() => Propagation::Orphan,
+            None | Some("Background") => Propagation::Background,
+            Some("Orphan") => Propagation::Orphan,
+            Some("Foreground") => Propagation::Foreground,
             Some(other) => {
                 let why = format!(
                     "Unsupported value: \"{other}\": supported values: \"Background\", \"Foreground\", \"Orphan\""
@@ -53,7 +54,7 @@ impl Options {
             grace,
             uid: text(&conditions["uid"]),
             version: text(&conditions["resourceVersion"]),
-            orphan,
+            propagation,
         };
         Ok(Self { delete, dry_run })
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::causes::Causes;
 use super::names::{Rule, key_fault, value_fault};
 use crate::simulation::api::{Labels, Resource};
-use crate::simulation::objects::meta::Meta;
+use crate::simulation::objects::meta::{Meta, Reference};
 use crate::simulation::objects::selector::Selector;
 
 /// The longest that all annotations together may be.
@@ -33,6 +33,7 @@ pub(super) fn meta(resource: &Resource, written: &ObjectMeta, rule: Rule, causes
     }
     labels("metadata.labels", written.labels.as_ref(), causes);
     annotations("metadata.annotations", written.annotations.as_ref(), causes);
+    let references = references(written, causes);
     let namespace = written
         .namespace
         .as_deref()
@@ -46,8 +47,50 @@ pub(super) fn meta(resource: &Resource, written: &ObjectMeta, rule: Rule, causes
         annotations: Arc::new(written.annotations.clone().unwrap_or_default()),
         generate_name: prefix.map(Into::into),
         finalizers: written.finalizers.clone().unwrap_or_default(),
+        references,
         ..Meta::default()
     }
+}
+
+/// Checks owners (k8s.io/apimachinery pkg/api/validation/objectmeta.go `ValidateOwnerReferences`).
+fn references(written: &ObjectMeta, causes: &mut Causes) -> Option<Arc<[Reference]>> {
+    let all = written.owner_references.as_ref().filter(|all| !all.is_empty())?;
+    let path = "metadata.ownerReferences";
+    let mut controlling: Option<String> = None;
+    for owner in all {
+        if owner.api_version.is_empty() {
+            causes.invalid(format!("{path}.apiVersion"), "", "version must not be empty");
+        }
+        for (field, value) in [("kind", &owner.kind), ("name", &owner.name), ("uid", &owner.uid)] {
+            if value.is_empty() {
+                causes.invalid(format!("{path}.{field}"), "", "must not be empty");
+            }
+        }
+        if owner.api_version == "v1" && owner.kind == "Event" {
+            let why = "/v1, Kind=Event is disallowed from being an owner";
+            causes.invalid(path, json!(owner), why);
+        }
+        if owner.controller == Some(true) {
+            let it = format!("{}/{}", owner.kind, owner.name);
+            if let Some(first) = &controlling {
+                let why = format!(
+                    "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {it}"
+                );
+                causes.invalid(path, json!(all), &why);
+            } else {
+                controlling = Some(it);
+            }
+        }
+    }
+    let all = all.iter().map(|owner| Reference {
+        api_version: owner.api_version.as_str().into(),
+        kind: owner.kind.as_str().into(),
+        name: owner.name.as_str().into(),
+        uid: owner.uid.as_str().into(),
+        controller: owner.controller,
+        blocks: owner.block_owner_deletion,
+    });
+    Some(all.collect())
 }
 
 /// Checks labels.

@@ -145,7 +145,7 @@ fn add_tolerations(spec: &mut core::PodSpec) {
 }
 
 /// Checks and compiles the template; with what is wrong about the rest, when it cannot be compiled.
-fn template(
+pub(super) fn template(
     resource: &Resource,
     meta: &Meta,
     template: &core::PodTemplateSpec,
@@ -181,13 +181,13 @@ pub(super) fn written(spec: &impl Serialize) -> Result<Arc<Value>, ApiError> {
         .map_err(|error| ApiError::BadRequest(error.to_string()))
 }
 
-fn count(path: &str, value: Option<i32>, causes: &mut Causes) -> u32 {
+pub(super) fn count(path: &str, value: Option<i32>, causes: &mut Causes) -> u32 {
     let value = value.unwrap_or(0);
     causes.not_negative(path, value);
     u32::try_from(value).unwrap_or(0)
 }
 
-fn seconds(value: Option<i32>, causes: &mut Causes) -> Span {
+pub(super) fn seconds(value: Option<i32>, causes: &mut Causes) -> Span {
     Span::secs(u64::from(count("spec.minReadySeconds", value, causes)))
 }
 

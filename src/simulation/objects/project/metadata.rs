@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Object, date, put};
+use super::{Object, date, put, texts};
 use crate::simulation::api::{Labels, Resource};
 use crate::simulation::objects::meta::{Meta, uid_text};
 
@@ -66,19 +66,9 @@ fn metadata(resource: &Resource, meta: &Meta) -> Object {
     if !meta.finalizers.is_empty() {
         put(&mut all, "finalizers", meta.finalizers.clone());
     }
-    if let Some(owner) = &meta.owner {
-        put(
-            &mut all,
-            "ownerReferences",
-            json!([{
-                "apiVersion": owner.api_version,
-                "kind": owner.kind,
-                "name": &*owner.name,
-                "uid": uid_text(owner.uid),
-                "controller": true,
-                "blockOwnerDeletion": true,
-            }]),
-        );
+    let owners = owners(meta);
+    if !owners.is_empty() {
+        put(&mut all, "ownerReferences", owners);
     }
     if let Some(deletion) = meta.deletion {
         put(
@@ -87,6 +77,35 @@ fn metadata(resource: &Resource, meta: &Meta) -> Object {
             date::seconds(deletion.at + deletion.grace),
         );
         put(&mut all, "deletionGracePeriodSeconds", deletion.grace.0 / 1_000_000);
+    }
+    all
+}
+
+fn owners(meta: &Meta) -> Vec<Value> {
+    let mut all = Vec::new();
+    if let Some(owner) = &meta.owner {
+        all.push(json!({
+            "apiVersion": owner.api_version,
+            "kind": owner.kind,
+            "name": &*owner.name,
+            "uid": uid_text(owner.uid),
+            "controller": true,
+            "blockOwnerDeletion": true,
+        }));
+    }
+    for owner in meta.references.iter().flat_map(|all| &**all) {
+        let mut written = texts(&[
+            ("apiVersion", &owner.api_version),
+            ("kind", &owner.kind),
+            ("name", &owner.name),
+            ("uid", &owner.uid),
+        ]);
+        for (field, value) in [("controller", owner.controller), ("blockOwnerDeletion", owner.blocks)] {
+            if let Some(value) = value {
+                written[field] = value.into();
+            }
+        }
+        all.push(written);
     }
     all
 }

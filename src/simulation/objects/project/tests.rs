@@ -62,6 +62,7 @@ fn meta(name: &str) -> Meta {
         }),
         generate_name: Some("carts-".into()),
         finalizers: vec!["a/b".into()],
+        references: None,
     }
 }
 

@@ -22,6 +22,8 @@ const EVERY: &[&str] = &[
     "metadata.deletionTimestamp",
     "metadata.deletionGracePeriodSeconds",
     "metadata.managedFields",
+    "metadata.finalizers",
+    "metadata.ownerReferences",
     "metadata.selfLink",
 ];
 
@@ -67,6 +69,16 @@ const POD: &[&str] = &[
     // Where a message is read from when a container ends: nothing but the message differs.
     "containers[].terminationMessagePath",
     "containers[].terminationMessagePolicy",
+    "containers[].volumeMounts",
+    "volumes[].name",
+    "volumes[].configMap",
+    "volumes[].downwardAPI",
+    "volumes[].emptyDir",
+    "volumes[].persistentVolumeClaim",
+    "volumes[].projected",
+    "volumes[].secret",
+    "hostname",
+    "subdomain",
     "hostNetwork",
     "initContainers[].image",
     "initContainers[].name",
@@ -129,6 +141,60 @@ const DEPLOYMENT: &[&str] = &[
 ];
 const REPLICA_SET: &[&str] = &["replicas", "selector", "minReadySeconds", "template.metadata"];
 const DAEMON_SET: &[&str] = &["selector", "template.metadata"];
+const STATEFUL_SET: &[&str] = &[
+    "replicas",
+    "selector",
+    "serviceName",
+    "minReadySeconds",
+    "ordinals",
+    "persistentVolumeClaimRetentionPolicy",
+    "podManagementPolicy",
+    "revisionHistoryLimit",
+    "template.metadata",
+    "updateStrategy.type",
+    "updateStrategy.rollingUpdate.partition",
+    "volumeClaimTemplates",
+];
+const CLAIM: &[&str] = &[
+    "accessModes",
+    "resources.requests.storage",
+    "selector",
+    "storageClassName",
+    "volumeMode",
+    "volumeName",
+];
+const VOLUME: &[&str] = &[
+    "accessModes",
+    "awsElasticBlockStore",
+    "azureDisk",
+    "capacity",
+    "cinder",
+    "claimRef",
+    "csi",
+    "gcePersistentDisk",
+    "hostPath",
+    "local",
+    "nfs",
+    "nodeAffinity",
+    "persistentVolumeReclaimPolicy",
+    "storageClassName",
+    "volumeMode",
+];
+const STORAGE_CLASS: &[&str] = &[
+    "allowedTopologies",
+    "parameters",
+    "provisioner",
+    "reclaimPolicy",
+    "volumeBindingMode",
+];
+const POD_AUTOSCALER: &[&str] = &[
+    "behavior",
+    "maxReplicas",
+    "metrics[].resource",
+    "metrics[].type",
+    "minReplicas",
+    "scaleTargetRef",
+];
 const SERVICE: &[&str] = &[
     "clusterIP",
     "clusterIPs",
@@ -225,6 +291,15 @@ impl Known {
             "Deployment" => ("spec.", DEPLOYMENT, DEPLOYMENT_DEFAULTS),
             "ReplicaSet" => ("spec.", REPLICA_SET, &[]),
             "DaemonSet" => ("spec.", DAEMON_SET, DAEMON_SET_DEFAULTS),
+            "StatefulSet" => (
+                "spec.",
+                STATEFUL_SET,
+                &[("updateStrategy.rollingUpdate.maxUnavailable", "1")],
+            ),
+            "PersistentVolumeClaim" => ("spec.", CLAIM, &[]),
+            "PersistentVolume" => ("spec.", VOLUME, &[]),
+            "HorizontalPodAutoscaler" => ("spec.", POD_AUTOSCALER, &[]),
+            "StorageClass" => ("", STORAGE_CLASS, &[]),
             "Service" => ("spec.", SERVICE, SERVICE_DEFAULTS),
             "PodDisruptionBudget" => ("spec.", BUDGET, &[]),
             "Node" => ("spec.", NODE, &[]),
@@ -236,7 +311,7 @@ impl Known {
             "PriorityClass" => ("", PRIORITY_CLASS, &[]),
             _ => return None,
         });
-        if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet") {
+        if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet") {
             groups.push(("spec.template.spec.", POD, POD_DEFAULTS));
         }
         groups.extend(match kind {

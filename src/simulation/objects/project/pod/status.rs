@@ -217,7 +217,7 @@ fn container(meta: &Meta, pod: &Pod, place: usize) -> Value {
         .last
         .map(|last| terminated(last, &id(status.restarts.saturating_sub(1))));
     put(&mut all, "lastState", last.unwrap_or_else(|| Object::new().into()));
-    let ran = status.state != State::Creating || status.last.is_some();
+    let ran = !matches!(status.state, State::Creating | State::NoConfig) || status.last.is_some();
     put(&mut all, "imageID", if ran { image } else { "" });
     if ran {
         put(&mut all, "containerID", id(status.restarts));
@@ -229,6 +229,7 @@ fn container(meta: &Meta, pod: &Pod, place: usize) -> Value {
             json!({"waiting": {"reason": "PodInitializing"}})
         }
         State::Creating => json!({"waiting": {"reason": "ContainerCreating"}}),
+        State::NoConfig => json!({"waiting": {"reason": "CreateContainerConfigError"}}),
         State::BackOff(length) => {
             json!({"waiting": {"reason": "CrashLoopBackOff", "message": back_off(meta, length, name)}})
         }
