@@ -1,16 +1,22 @@
 //! Applications under test: read from manifests, described by a model, deployed through the Kubernetes API.
 
 mod deploy;
+mod entry;
 pub mod manifest;
+pub(crate) mod ready;
+mod undeployed;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::cluster::{Cluster, ClusterError};
+use crate::cluster::ClusterError;
 use crate::model::application::{Application, ModelError};
 use crate::model::experiment::{Claim, Hypothesis};
 use crate::model::journey::Journey;
-use manifest::{Manifest, ManifestError};
+use manifest::{FolderError, ManifestError};
+
+pub use entry::DEFAULT;
+pub use undeployed::{Existing, Undeployed};
 
 /// The share of good slots that every window needs after recovery, in parts in a million, unless the test sets another: 99 %.
 const RECOVERED: u32 = 990_000;
@@ -45,16 +51,28 @@ pub enum AppError {
         #[source]
         source: ModelError,
     },
+    /// A file of journeys does not read.
+    #[error("{origin} is not a file of journeys")]
+    Journeys {
+        /// The file.
+        origin: String,
+        /// What is wrong.
+        #[source]
+        source: ModelError,
+    },
     /// A model makes no sense on this cluster.
     #[error("the cluster refuses the application's model")]
     Describe(#[source] ClusterError),
-    /// The cluster has no such kind.
+    /// A folder holds no manifests, but what they are made from, or nothing.
+    #[error("the folder holds no manifests")]
+    Folder(#[source] FolderError),
+    /// Kubernetes no longer serves a kind in this version.
     #[error(
-        "{kind} `{name}` ({api_version}) in {origin}: the cluster serves no such kind; look at `kubectl api-resources`"
+        "{kind} `{name}` ({place}): Kubernetes no longer serves {api_version} {kind}; look for its newer version with `kubectl api-resources`"
     )]
     UnknownKind {
-        /// The manifest.
-        origin: String,
+        /// Where it stands: file and line.
+        place: String,
         /// Kind.
         kind: String,
         /// `apiVersion`.
@@ -63,8 +81,10 @@ pub enum AppError {
         name: String,
     },
     /// The API server refused an object.
-    #[error("{kind} `{name}` was refused by the cluster")]
+    #[error("{kind} `{name}` ({place}) was refused by the cluster")]
     Refused {
+        /// Where it stands: file and line.
+        place: String,
         /// Kind.
         kind: String,
         /// The object's name.
@@ -85,6 +105,16 @@ pub enum AppError {
         waited_s: u64,
         /// What is missing: workloads, then pending pods with their reasons.
         waiting: Vec<String>,
+    },
+    /// There is no application to attach to.
+    #[error(
+        "no workload in namespace `{namespace}` matches `{selector}`: look at `kubectl get all --namespace {namespace} --show-labels`"
+    )]
+    NothingThere {
+        /// The namespace.
+        namespace: String,
+        /// The label selector.
+        selector: String,
     },
     /// There is no built-in manifest of this name.
     #[error(
@@ -110,30 +140,25 @@ pub struct App {
     pub(crate) name: Arc<str>,
     pub(crate) namespace: Arc<str>,
     pub(crate) model: Arc<Application>,
-}
-
-/// An application that is yet to be deployed.
-#[derive(Clone, Debug)]
-#[must_use = "an application does nothing until it is deployed: .deploy(&cluster).await"]
-pub struct Undeployed {
-    name: String,
-    manifest: Manifest,
-    model: Option<Application>,
-    assume_default: bool,
+    /// The journey that needs no description, where images may be assumed.
+    pub(crate) default: Option<Arc<Journey>>,
 }
 
 impl App {
-    /// An application from a manifest file of one or more YAML documents. Its name is the file's without extension.
+    /// An application from manifests: a file of one or more documents in YAML or JSON (what `helm template` and `kustomize build`
+    /// print, too), or a folder, whose .yaml, .yml and .json files are taken in the order of their names, those of its folders,
+    /// too. Its name is the file's or folder's without extension. More of them: [`Undeployed::and_manifest`].
     ///
     /// # Errors
-    /// When the file cannot be read or is no manifest.
+    /// When something cannot be read or is no manifest; the error names the file, the document and its line.
     pub fn from_manifest(path: impl AsRef<Path>) -> Result<Undeployed, AppError> {
-        let path = path.as_ref();
-        let text = read(path)?;
-        let name = path
-            .file_stem()
-            .map_or_else(|| "application".to_owned(), |stem| stem.to_string_lossy().into_owned());
-        Undeployed::new(&name, &path.display().to_string(), &text)
+        Undeployed::from_path(path.as_ref())
+    }
+
+    /// An application that somebody has deployed: the workloads of a namespace that match a label selector, such as
+    /// `app.kubernetes.io/part-of=shop`; an empty one matches all.
+    pub fn existing(namespace: &str, selector: &str) -> Existing {
+        Existing::new(namespace, selector)
     }
 
     /// Its name, as the history carries it.
@@ -148,17 +173,22 @@ impl App {
         &self.namespace
     }
 
-    /// The names of its model's journeys, in order.
+    /// The names of its model's journeys, in order; where it has none and images may be assumed, that of the default journey.
     pub fn journeys(&self) -> impl Iterator<Item = &str> {
-        self.model.journeys.keys().map(String::as_str)
+        let none = self.model.journeys.is_empty();
+        let default = self.default.iter().filter(move |_| none).map(|_| DEFAULT);
+        self.model.journeys.keys().map(String::as_str).chain(default)
     }
 
-    /// A journey of its model, as something to make hypotheses about.
+    /// A journey of its model, as something to make hypotheses about. Where images may be assumed
+    /// ([`Undeployed::assume_default_model`]) there is also one called `default`.
     ///
     /// # Errors
     /// When the model has no journey of this name.
     pub fn journey(&self, name: &str) -> Result<Subject, AppError> {
-        let journey = self.model.journeys.get(name).ok_or_else(|| AppError::NoJourney {
+        let own = self.model.journeys.get(name);
+        let default = self.default.as_deref().filter(|_| name == DEFAULT);
+        let journey = own.or(default).ok_or_else(|| AppError::NoJourney {
             name: name.to_owned(),
             known: self.model.journeys.keys().cloned().collect(),
         })?;
@@ -185,82 +215,6 @@ pub fn read(path: &Path) -> Result<String, AppError> {
         path: path.to_owned(),
         source,
     })
-}
-
-impl Undeployed {
-    /// An application from the text of a manifest; `origin` names the text in errors.
-    ///
-    /// # Errors
-    /// When it is no manifest.
-    pub fn new(name: &str, origin: &str, text: &str) -> Result<Self, AppError> {
-        let manifest = Manifest::parse(text, origin).map_err(|source| AppError::Manifest {
-            origin: origin.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            name: name.to_owned(),
-            manifest,
-            model: None,
-            assume_default: false,
-        })
-    }
-
-    /// What its images do.
-    pub fn model(mut self, model: Application) -> Self {
-        self.model = Some(model);
-        self
-    }
-
-    /// What its images do, from a file.
-    ///
-    /// # Errors
-    /// When the file cannot be read or is no model.
-    pub fn model_file(self, path: impl AsRef<Path>) -> Result<Self, AppError> {
-        let path = path.as_ref();
-        let model = Application::from_yaml(&read(path)?).map_err(|source| AppError::Model {
-            origin: path.display().to_string(),
-            source,
-        })?;
-        Ok(self.model(model))
-    }
-
-    /// Takes every image that the model does not describe to answer 200 to everything. The report lists them.
-    pub const fn assume_default_model(mut self) -> Self {
-        self.assume_default = true;
-        self
-    }
-
-    #[cfg(feature = "cli")]
-    /// The application as it will be, and its manifest: for a survey, which deploys it without the API.
-    pub(crate) fn into_parts(self) -> (App, Manifest) {
-        let model = self.model.unwrap_or_else(|| Application::unnamed(&self.name));
-        let app = App {
-            namespace: self.manifest.namespace().into(),
-            name: self.name.into(),
-            model: Arc::new(model),
-        };
-        (app, self.manifest)
-    }
-
-    /// Applies the manifest (creating what is missing, changing what is there) and waits until everything is ready, for at most
-    /// 20 minutes of cluster time.
-    ///
-    /// # Errors
-    /// When the cluster refuses something, or not everything becomes ready; then the error lists what is pending and why.
-    pub async fn deploy(self, cluster: &Cluster) -> Result<App, AppError> {
-        let namespace: Arc<str> = self.manifest.namespace().into();
-        let model = self.model.unwrap_or_else(|| Application::unnamed(&self.name));
-        cluster
-            .describe(&namespace, &model, self.assume_default)
-            .map_err(AppError::Describe)?;
-        deploy::apply(cluster, &self.manifest).await?;
-        deploy::wait(cluster, &self.name, &self.manifest).await?;
-        Ok(App {
-            name: self.name.into(),
-            namespace,
-            model: Arc::new(model),
-        })
-    }
 }
 
 /// A journey of a deployed application: what hypotheses are about.

@@ -3,6 +3,7 @@
 //! * [`args`] reads the command line, [`settings`] makes of it what an experiment needs.
 //! * [`up`] serves a cluster to kubectl and other clients.
 //! * [`story`] tells the workshop's story; [`single`] runs one experiment on a manifest.
+//! * [`schema`] prints the schemas of the files that users write.
 //! * [`output`] writes the files, [`progress`] says what is going on, [`exit`] is what the shell learns.
 
 pub mod args;
@@ -10,6 +11,7 @@ pub mod error;
 pub mod exit;
 pub mod output;
 pub mod progress;
+pub mod schema;
 pub mod settings;
 pub mod single;
 pub mod story;
@@ -46,6 +48,7 @@ fn run(args: Args) -> Exit {
     let done = match args.task() {
         Task::Run(args) => experiment(&args),
         Task::Up(args) => up::run(&args),
+        Task::Schema(of) => print(&schema::text(of)).map(|()| Exit::Expected),
     };
     done.unwrap_or_else(|error| {
         // Where stderr is gone, too, the code still says it.

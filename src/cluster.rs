@@ -155,6 +155,26 @@ impl Cluster {
         self.backend.describe(namespace, model, assume)
     }
 
+    /// Describes an application whose pods run already.
+    pub(crate) fn describe_present(
+        &self,
+        namespace: &str,
+        model: &Application,
+        assume: bool,
+    ) -> Result<(), ClusterError> {
+        self.backend.describe_present(namespace, model, assume)
+    }
+
+    /// Whether the cluster acts on objects of this kind, so that they become ready some day.
+    pub(crate) fn models(&self, api_version: &str, kind: &str) -> bool {
+        self.backend.models(api_version, kind)
+    }
+
+    /// Notes for the history what was passed over when something was applied.
+    pub(crate) fn note_not_modelled(&self, lines: Vec<String>) -> Result<(), ClusterError> {
+        self.backend.note_not_modelled(lines)
+    }
+
     pub(crate) fn start_load(&self, namespace: &str, journeys: &[(String, Journey)]) -> Result<(), ClusterError> {
         self.backend.start_load(namespace, journeys)
     }

@@ -4,11 +4,11 @@
 //! cluster time, so the history of a seed is the same, byte for byte; it only skips the API's JSON and its watches.
 //! `tests/determinism.rs` compares them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::app::manifest::Manifest;
+use crate::app::manifest::{Manifest, Object};
+use crate::app::ready;
 use crate::experiment::{DRAIN, STEADY, STEADY_WITHIN};
 use crate::model::application::Application;
 use crate::model::experiment::{Afterwards, Plan};
@@ -17,7 +17,7 @@ use crate::model::history::History;
 use crate::model::journey::Journey;
 use crate::model::profile::Profile;
 use crate::model::time::{Span, Time};
-use crate::simulation::api::{ApiError, ApiStore as _, Part, merge};
+use crate::simulation::api::{ApiError, ApiStore as _, Part, Served, merge};
 use crate::simulation::network::InstallError;
 use crate::simulation::objects::resources;
 use crate::simulation::world::World;
@@ -28,9 +28,6 @@ const LONGEST: u64 = 20 * 60;
 /// Why a seed could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum SurveyError {
-    /// An object is of a kind that the cluster does not serve.
-    #[error("{0}: the cluster serves no such kind")]
-    Kind(String),
     /// An object was refused.
     #[error("{0} was refused")]
     Refused(String, #[source] ApiError),
@@ -60,7 +57,7 @@ impl Stage {
         };
         for _ in 0..300 {
             stage.world.run_for(Span::secs(1));
-            if stage.complete("kube-system", None) {
+            if stage.complete("kube-system") {
                 break;
             }
         }
@@ -92,36 +89,31 @@ impl Stage {
     pub fn deploy(&mut self, name: &str, manifest: &Manifest, model: &Application) -> Result<(), SurveyError> {
         let namespace = manifest.namespace().to_owned();
         self.world.describe(&namespace, model)?;
-        for object in &manifest.objects {
-            let what = || format!("{} `{}`", object.kind, object.name);
-            let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
-            let resource = resources::find(group, version, &object.kind).ok_or_else(|| SurveyError::Kind(what()))?;
-            let mut value = object.value.clone();
-            let space = resource
-                .namespaced
-                .then(|| object.namespace.clone().unwrap_or_else(|| namespace.clone()));
-            if let Some(space) = &space {
-                value["metadata"]["namespace"] = serde_json::json!(space);
-            }
-            let done = match self.world.get(resource, space.as_deref(), &object.name) {
-                None => self.world.create(resource, value, false),
-                Some(old) => {
-                    let mut merged = old.body.project();
-                    merge(&mut merged, &value);
-                    self.world.replace(resource, merged, Part::Main, false)
-                }
+        let mut wanted = Vec::new();
+        self.world.note_not_modelled(manifest.left_out.iter().cloned());
+        for object in manifest.in_order() {
+            let (group, version) = object.group_version();
+            let Some(resource) = resources::find(group, version, &object.kind) else {
+                let line = format!("{}/{}: the whole kind", object.kind, object.name);
+                self.world.note_not_modelled([line]);
+                continue;
             };
-            done.map_err(|error| SurveyError::Refused(what(), error))?;
+            let space = resource.namespaced.then(|| manifest.namespace_of(object).to_owned());
+            self.apply(resource, object, space.as_deref())?;
+            if resource.modelled && ready::is_waited_for(&object.api_version, &object.kind) {
+                wanted.push((resource, space, object));
+            }
         }
-        let deployments: Vec<&str> = manifest
-            .objects
-            .iter()
-            .filter(|object| object.kind == "Deployment")
-            .map(|object| object.name.as_str())
-            .collect();
         // What was so already is complete at once.
         for _ in 0..LONGEST {
-            if self.complete(&namespace, Some(&deployments)) {
+            let lacking = |(resource, space, object): &(&'static Served, Option<String>, &Object)| {
+                let found = self.world.get(resource, space.as_deref(), &object.name);
+                match found {
+                    Some(found) => ready::lacking(&object.kind, &found.body.project()).is_some(),
+                    None => !ready::may_be_gone(&object.kind),
+                }
+            };
+            if !wanted.iter().any(lacking) {
                 return Ok(());
             }
             self.world.run_for(Span::secs(1));
@@ -129,21 +121,38 @@ impl Stage {
         Err(SurveyError::NotReady(name.to_owned()))
     }
 
-    /// Whether the Deployments of a namespace (all, or the named ones) have rolled out.
-    fn complete(&self, namespace: &str, names: Option<&[&str]>) -> bool {
+    /// Creates an object, or changes the one that is there; its namespace is made when nobody has made it.
+    fn apply(&mut self, resource: &'static Served, object: &Object, space: Option<&str>) -> Result<(), SurveyError> {
+        let refused = |error| SurveyError::Refused(format!("{} `{}`", object.kind, object.name), error);
+        let mut value = object.value.clone();
+        if let Some(space) = space {
+            value["metadata"]["namespace"] = serde_json::json!(space);
+            if self.world.get(resources::NAMESPACES, None, space).is_none() {
+                let new = serde_json::json!({"metadata": {"name": space}});
+                self.world.create(resources::NAMESPACES, new, false).map_err(refused)?;
+            }
+        }
+        let done = match self.world.get(resource, space, &object.name) {
+            None => self.world.create(resource, value, false),
+            Some(old) => {
+                let mut merged = old.body.project();
+                merge(&mut merged, &value);
+                self.world.replace(resource, merged, Part::Main, false)
+            }
+        };
+        done.map(drop).map_err(refused)
+    }
+
+    /// Whether the Deployments of a namespace have rolled out.
+    fn complete(&self, namespace: &str) -> bool {
         let table = &self.world.store().deployments;
-        let mut left: BTreeSet<&str> = names.into_iter().flatten().copied().collect();
-        let all = table.by_name(Some(namespace)).all(|(_, row)| {
+        table.by_name(Some(namespace)).all(|(_, row)| {
             let (wanted, status) = (row.body.replicas, row.body.status);
-            let ours = names.is_none_or(|names| names.contains(&&*row.meta.name));
-            left.remove(&*row.meta.name);
-            !ours
-                || status.observed >= row.meta.generation
-                    && status.updated == wanted
-                    && status.replicas == wanted
-                    && status.available == wanted
-        });
-        all && left.is_empty()
+            status.observed >= row.meta.generation
+                && status.updated == wanted
+                && status.replicas == wanted
+                && status.available == wanted
+        })
     }
 
     /// Runs an experiment.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod experiment {
+    mod applications;
     mod clusters;
     mod evidence;
     mod faults;

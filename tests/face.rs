@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod face {
+    mod applying;
     mod controlling;
+    mod custom;
     mod deploying;
     mod failing;
     mod reading;

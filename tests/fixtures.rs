@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod fixtures {
+    mod fuzz;
     mod manifests;
     mod model;
+    #[cfg(feature = "cli")]
+    mod schema;
     mod table;
 }

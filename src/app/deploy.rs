@@ -1,74 +1,164 @@
 //! Applying a manifest and waiting for it, through the Kubernetes API alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures::TryStreamExt as _;
-use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiResource, Scope};
-use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt as _};
+use serde_json::{Value, json};
 
-use super::AppError;
 use super::manifest::{Manifest, Object};
+use super::{AppError, ready};
 use crate::cluster::Cluster;
 
 /// How long a deployment may take, in cluster time: the Cluster Autoscaler gives up on an instance after 15 minutes
 /// (`--max-node-provision-time`), and JVMs need two more.
 const LONGEST: Duration = Duration::from_secs(20 * 60);
 
-/// Pending pods that an error lists.
+/// Pods that are not ready, as many as an error lists.
 const LISTED: usize = 12;
 
-/// Creates the objects of a manifest, and changes those that exist.
-pub(super) async fn apply(cluster: &Cluster, manifest: &Manifest) -> Result<(), AppError> {
-    let client = cluster.client();
-    let mut kinds: BTreeMap<(String, String), (ApiResource, Scope)> = BTreeMap::new();
-    // All kinds first: a manifest with an unknown kind changes nothing.
-    for object in &manifest.objects {
-        let key = (object.api_version.clone(), object.kind.clone());
-        if let std::collections::btree_map::Entry::Vacant(e) = kinds.entry(key) {
-            e.insert(look_up(&client, manifest, object).await?);
-        }
+/// An object as the API knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) api: Api<DynamicObject>,
+    pub(super) api_version: String,
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) namespace: String,
+}
+
+/// Creates the objects of a manifest, and changes those that exist; what was applied comes back, in order. Kinds that the cluster
+/// does not serve are passed over, and said.
+pub(super) async fn apply(cluster: &Cluster, manifest: &Manifest) -> Result<Vec<Known>, AppError> {
+    let objects = manifest.in_order();
+    let mut kinds = Kinds::new(cluster.client());
+    // Kinds first: a manifest that an API server would refuse for them changes nothing. Its own kinds come with it.
+    for object in &objects {
+        kinds.look_up(object).await?;
     }
-    for object in &manifest.objects {
-        let Some((resource, scope)) = kinds.get(&(object.api_version.clone(), object.kind.clone())) else {
+    create_namespaces(cluster, manifest, &objects, &kinds).await?;
+    let mut applied = Vec::new();
+    let mut passed_over: Vec<String> = manifest.left_out.clone();
+    for object in objects {
+        if kinds.of(object).is_none() {
+            // A CustomResourceDefinition further up may have brought it.
+            kinds.forget(object);
+            kinds.look_up(object).await?;
+        }
+        let Some((resource, scope)) = kinds.of(object) else {
+            passed_over.push(format!("{}/{}: the whole kind", object.kind, object.name));
             continue;
         };
+        let namespace = manifest.namespace_of(object);
         let api: Api<DynamicObject> = if *scope == Scope::Namespaced {
-            let namespace = object.namespace.as_deref().unwrap_or_else(|| manifest.namespace());
-            Api::namespaced_with(client.clone(), namespace, resource)
+            Api::namespaced_with(cluster.client(), namespace, resource)
         } else {
-            Api::all_with(client.clone(), resource)
+            Api::all_with(cluster.client(), resource)
         };
         put(&api, object).await.map_err(|source| AppError::Refused {
+            place: object.place.clone(),
             kind: object.kind.clone(),
             name: object.name.clone(),
             source: Box::new(source),
         })?;
+        applied.push(Known {
+            api,
+            api_version: object.api_version.clone(),
+            kind: object.kind.clone(),
+            name: object.name.clone(),
+            namespace: namespace.to_owned(),
+        });
     }
-    Ok(())
+    cluster.note_not_modelled(passed_over).map_err(AppError::Describe)?;
+    Ok(applied)
 }
 
-async fn look_up(
-    client: &kube::Client,
+/// The kinds that the cluster serves, as far as somebody asked.
+struct Kinds {
+    client: kube::Client,
+    known: BTreeMap<(String, String), Option<(ApiResource, Scope)>>,
+}
+
+impl Kinds {
+    const fn new(client: kube::Client) -> Self {
+        Self {
+            client,
+            known: BTreeMap::new(),
+        }
+    }
+
+    fn key(object: &Object) -> (String, String) {
+        (object.api_version.clone(), object.kind.clone())
+    }
+
+    fn of(&self, object: &Object) -> Option<&(ApiResource, Scope)> {
+        self.known.get(&Self::key(object))?.as_ref()
+    }
+
+    fn forget(&mut self, object: &Object) {
+        self.known.remove(&Self::key(object));
+    }
+
+    /// Asks the cluster for a kind. A version that Kubernetes has taken away is refused, as it would be there.
+    async fn look_up(&mut self, object: &Object) -> Result<(), AppError> {
+        let key = Self::key(object);
+        if self.known.contains_key(&key) {
+            return Ok(());
+        }
+        let (group, version) = object.group_version();
+        let kind = GroupVersionKind::gvk(group, version, &object.kind);
+        let found = match kube::discovery::pinned_kind(&self.client, &kind).await {
+            Ok((resource, capabilities)) => Some((resource, capabilities.scope)),
+            Err(_) if object.is_removed_version() => {
+                return Err(AppError::UnknownKind {
+                    place: object.place.clone(),
+                    kind: object.kind.clone(),
+                    api_version: object.api_version.clone(),
+                    name: object.name.clone(),
+                });
+            }
+            Err(_) => None,
+        };
+        self.known.insert(key, found);
+        Ok(())
+    }
+}
+
+/// Creates the namespaces that a manifest uses and neither has nor finds.
+async fn create_namespaces(
+    cluster: &Cluster,
     manifest: &Manifest,
-    object: &Object,
-) -> Result<(ApiResource, Scope), AppError> {
-    let (group, version) = object.api_version.split_once('/').unwrap_or(("", &object.api_version));
-    let kind = GroupVersionKind::gvk(group, version, &object.kind);
-    kube::discovery::pinned_kind(client, &kind)
-        .await
-        .map(|(resource, capabilities)| (resource, capabilities.scope))
-        .map_err(|_| AppError::UnknownKind {
-            origin: manifest.origin.clone(),
-            kind: object.kind.clone(),
-            api_version: object.api_version.clone(),
-            name: object.name.clone(),
-        })
+    objects: &[&Object],
+    kinds: &Kinds,
+) -> Result<(), AppError> {
+    let own: BTreeSet<&str> = objects
+        .iter()
+        .filter(|object| object.kind == "Namespace")
+        .map(|object| object.name.as_str())
+        .collect();
+    let used: BTreeSet<&str> = objects
+        .iter()
+        .filter(|object| kinds.of(object).is_some_and(|(_, scope)| *scope == Scope::Namespaced))
+        .map(|object| manifest.namespace_of(object))
+        .collect();
+    let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(cluster.client());
+    for name in used.difference(&own) {
+        let refused = |source| AppError::Refused {
+            place: manifest.origin.clone(),
+            kind: "Namespace".to_owned(),
+            name: (*name).to_owned(),
+            source: Box::new(source),
+        };
+        if api.get_opt(name).await.map_err(refused)?.is_none() {
+            let new = serde_json::from_value(json!({"metadata": {"name": name}}));
+            let new = new.map_err(kube::Error::SerdeError).map_err(refused)?;
+            api.create(&PostParams::default(), &new).await.map_err(refused)?;
+        }
+    }
+    Ok(())
 }
 
 async fn put(api: &Api<DynamicObject>, object: &Object) -> Result<(), kube::Error> {
@@ -82,128 +172,84 @@ async fn put(api: &Api<DynamicObject>, object: &Object) -> Result<(), kube::Erro
     }
 }
 
-/// Waits until every Deployment of a manifest has rolled out completely.
-pub(super) async fn wait(cluster: &Cluster, application: &str, manifest: &Manifest) -> Result<(), AppError> {
-    let wanted: Vec<&Object> = manifest
-        .objects
-        .iter()
-        .filter(|object| object.kind == "Deployment")
-        .collect();
-    let namespace = manifest.namespace();
-    let done = tokio::time::timeout(LONGEST, until_settled(cluster, namespace, &wanted)).await;
-    match done {
-        Ok(done) => done,
-        Err(_elapsed) => Err(AppError::NotReady {
-            application: application.to_owned(),
-            waited_s: LONGEST.as_secs(),
-            waiting: missing(cluster, namespace, &wanted).await?,
-        }),
-    }
-}
-
-/// Waits until all is complete at a whole second of cluster time. A moment between two seconds does not count, so that nothing
-/// depends on how fast a watch is.
-async fn until_settled(cluster: &Cluster, namespace: &str, wanted: &[&Object]) -> Result<(), AppError> {
-    let api: Api<Deployment> = Api::namespaced(cluster.client(), namespace);
-    loop {
-        until_complete(cluster, namespace, wanted).await?;
+/// Waits until every one of these objects is ready at a whole second of cluster time. A moment between two seconds does not
+/// count, so that nothing depends on how fast an answer is.
+pub(super) async fn wait(cluster: &Cluster, application: &str, wanted: &[Known]) -> Result<(), AppError> {
+    let mut next = 0;
+    for _ in 0..LONGEST.as_secs() {
         cluster.settle().await;
-        let now = api
-            .list(&ListParams::default())
-            .await
-            .map_err(|source| AppError::Watch(Box::new(source)))?;
-        let complete = |object: &&Object| now.iter().any(|it| it.name_any() == object.name && is_complete(it));
-        if wanted.iter().all(complete) {
-            return Ok(());
+        // All that were ready before are asked again when the last one is.
+        let mut from = next;
+        loop {
+            while let Some(it) = wanted.get(next)
+                && lacking(it).await?.is_none()
+            {
+                next += 1;
+            }
+            if next < wanted.len() {
+                break;
+            }
+            if from == 0 {
+                return Ok(());
+            }
+            (from, next) = (0, 0);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-}
-
-async fn until_complete(cluster: &Cluster, namespace: &str, wanted: &[&Object]) -> Result<(), AppError> {
-    let api: Api<Deployment> = Api::namespaced(cluster.client(), namespace);
-    let mut complete: BTreeMap<String, bool> = BTreeMap::new();
-    let mut events = std::pin::pin!(watcher(api, watcher::Config::default()));
-    loop {
-        if wanted
-            .iter()
-            .all(|object| complete.get(&object.name).copied().unwrap_or(false))
-        {
-            return Ok(());
-        }
-        match events.try_next().await {
-            Ok(Some(Event::Apply(it) | Event::InitApply(it))) => {
-                complete.insert(it.name_any(), is_complete(&it));
-            }
-            Ok(Some(Event::Delete(it))) => {
-                complete.insert(it.name_any(), false);
-            }
-            Err(
-                watcher::Error::InitialListFailed(source)
-                | watcher::Error::WatchStartFailed(source)
-                | watcher::Error::WatchFailed(source),
-            ) => {
-                return Err(AppError::Watch(Box::new(source)));
-            }
-            // Nothing to see yet; after another error the watcher starts over by itself.
-            Ok(_) | Err(_) => {}
-        }
-    }
-}
-
-/// As `kubectl rollout status` has it (staging/src/k8s.io/kubectl/pkg/polymorphichelpers/rollout_status.go).
-fn is_complete(it: &Deployment) -> bool {
-    let wanted = it.spec.replicas.unwrap_or(1);
-    it.status.as_ref().is_some_and(|status| {
-        status.observed_generation >= it.metadata.generation
-            && status.updated_replicas.unwrap_or(0) == wanted
-            && status.replicas.unwrap_or(0) == wanted
-            && status.available_replicas.unwrap_or(0) == wanted
+    Err(AppError::NotReady {
+        application: application.to_owned(),
+        waited_s: LONGEST.as_secs(),
+        waiting: missing(cluster, wanted).await?,
     })
 }
 
-/// What is not ready, for an error.
-async fn missing(cluster: &Cluster, namespace: &str, wanted: &[&Object]) -> Result<Vec<String>, AppError> {
-    let failed = |source| AppError::Watch(Box::new(source));
-    let deployments: Api<Deployment> = Api::namespaced(cluster.client(), namespace);
-    let mut lines = Vec::new();
-    let behind: Vec<String> = deployments
-        .list(&ListParams::default())
-        .await
-        .map_err(failed)?
-        .iter()
-        .filter(|it| wanted.iter().any(|object| object.name == it.name_any()) && !is_complete(it))
-        .map(|it| {
-            let ready = it
-                .status
-                .as_ref()
-                .and_then(|status| status.available_replicas)
-                .unwrap_or(0);
-            let replicas = it.spec.replicas.unwrap_or(1);
-            format!("{} {ready}/{replicas}", it.name_any())
-        })
-        .collect();
-    lines.push(format!("Deployments not complete: {}", behind.join(", ")));
-    let pods: Api<Pod> = Api::namespaced(cluster.client(), namespace);
-    let pending = pods
-        .list(&ListParams::default().fields("status.phase=Pending"))
-        .await
-        .map_err(failed)?;
-    lines.push(format!("{} pods Pending", pending.items.len()));
-    for pod in pending.iter().take(LISTED) {
-        lines.push(format!("{}: {}", pod.name_any(), reason(pod)));
-    }
-    if pending.items.len() > LISTED {
-        lines.push(format!("and {} more", pending.items.len() - LISTED));
-    }
-    Ok(lines)
+fn failed(source: kube::Error) -> AppError {
+    AppError::Watch(Box::new(source))
 }
 
-fn reason(pod: &Pod) -> String {
-    pod.status
-        .iter()
-        .flat_map(|status| status.conditions.iter().flatten())
-        .find(|condition| condition.type_ == "PodScheduled" && condition.status == "False")
-        .and_then(|condition| condition.message.clone())
-        .unwrap_or_else(|| "its containers are being created".to_owned())
+async fn lacking(it: &Known) -> Result<Option<String>, AppError> {
+    let object = it.api.get_opt(&it.name).await.map_err(failed)?;
+    Ok(match object {
+        Some(object) => ready::lacking(&it.kind, &value(&object)),
+        None if ready::may_be_gone(&it.kind) => None,
+        None => Some("gone".to_owned()),
+    })
+}
+
+pub(super) fn value(object: &DynamicObject) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+/// What is not ready, for an error.
+async fn missing(cluster: &Cluster, wanted: &[Known]) -> Result<Vec<String>, AppError> {
+    let mut behind: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for it in wanted {
+        if let Some(what) = lacking(it).await? {
+            behind.entry(&it.kind).or_default().push(format!("{} {what}", it.name));
+        }
+    }
+    let mut lines: Vec<String> = behind
+        .into_iter()
+        .map(|(kind, all)| format!("{kind}s not complete: {}", all.join(", ")))
+        .collect();
+    let pods = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+    let namespaces: BTreeSet<&str> = wanted.iter().map(|it| it.namespace.as_str()).collect();
+    let (mut pending, mut reasons) = (0, Vec::new());
+    for namespace in namespaces {
+        let pods: Api<DynamicObject> = Api::namespaced_with(cluster.client(), namespace, &pods);
+        for pod in pods.list(&ListParams::default()).await.map_err(failed)? {
+            let shown = value(&pod);
+            pending += usize::from(shown["status"]["phase"] == "Pending");
+            if let Some(reason) = ready::reason(&shown) {
+                reasons.push(format!("{}: {reason}", pod.name_any()));
+            }
+        }
+    }
+    lines.push(format!("{pending} pods Pending"));
+    let more = reasons.len().saturating_sub(LISTED);
+    lines.extend(reasons.into_iter().take(LISTED));
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    Ok(lines)
 }

@@ -36,6 +36,20 @@ enum Command {
     /// Serves an embedded cluster on a loopback port, for kubectl and other clients, until Ctrl-C
     #[command(after_help = HELP)]
     Up(Box<Up>),
+    /// Prints the JSON Schema of a file that you write
+    Schema {
+        /// Of a model, or of a file of journeys
+        of: Schema,
+    },
+}
+
+/// The files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Schema {
+    /// What an application's images do: `--model`
+    Model,
+    /// Its users' journeys: `--journey`
+    Journey,
 }
 
 /// What a command line asks for.
@@ -45,6 +59,8 @@ pub enum Task {
     Run(Box<Run>),
     /// A cluster to work with.
     Up(Box<Up>),
+    /// A schema.
+    Schema(Schema),
 }
 
 impl Args {
@@ -54,6 +70,7 @@ impl Args {
         match self.command {
             Some(Command::Run(run)) => Task::Run(run),
             Some(Command::Up(up)) => Task::Up(up),
+            Some(Command::Schema { of }) => Task::Schema(of),
             None => Task::Run(Box::new(self.run)),
         }
     }
@@ -63,13 +80,17 @@ impl Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(group = ArgGroup::new("target").multiple(false))]
 pub struct Run {
-    /// Deploy this manifest and run one experiment on it, instead of the story
-    #[arg(long, value_name = "FILE", help_heading = "Application")]
+    /// Deploy this manifest, a file or a folder, and run one experiment on it, instead of the story
+    #[arg(long, value_name = "PATH", help_heading = "Application")]
     pub manifest: Option<PathBuf>,
-    /// What the manifest's images do, and the journeys of its users; without it, the sock shop's model
+    /// What the manifest's images do, and the journeys of its users [default: the sock shop's model]
     #[arg(long, value_name = "FILE", requires = "manifest", help_heading = "Application")]
     pub model: Option<PathBuf>,
-    /// Take every image that the model does not describe to answer 200; the report lists them
+    /// Journeys of its users: all hypotheses are about them, and about the model's
+    #[arg(long, value_name = "FILE", requires = "manifest", help_heading = "Application")]
+    pub journey: Option<PathBuf>,
+    /// Take every image that the model does not describe to answer 200; the report lists them. Without a model, too: the one
+    /// journey is then GET / on the Service by which traffic comes in
     #[arg(long, requires = "manifest", help_heading = "Application")]
     pub assume_default_model: bool,
 
@@ -189,6 +210,7 @@ mod tests {
         let seed = |line: &[&str]| match Args::try_parse_from(line).ok()?.task() {
             Task::Run(run) => Some(run.seed),
             Task::Up(up) => Some(up.seed + 100),
+            Task::Schema(_) => None,
         };
         assert_eq!(seed(&["steadfast"]), Some(0));
         assert_eq!(seed(&["steadfast", "--seed", "3"]), Some(3));
@@ -215,6 +237,9 @@ mod tests {
             "--expect aborted --manifest x",
             "--expect held",
             "--model x",
+            "--journey x",
+            "schema",
+            "schema cluster",
             "--assume-default-model",
             "--seeds 1 --manifest x",
             "--nodes 0",

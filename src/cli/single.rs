@@ -64,11 +64,16 @@ fn application(args: &Run, manifest: &Path) -> Result<Undeployed, CliError> {
     let mut application = App::from_manifest(manifest)?;
     application = match &args.model {
         Some(file) => application.model_file(file)?,
+        // Nothing is described, and the default journey is made.
+        None if args.assume_default_model => application,
         None => application.model(SockShop::model().map_err(|source| AppError::Model {
             origin: "the sock shop's model".to_owned(),
             source,
         })?),
     };
+    if let Some(file) = &args.journey {
+        application = application.journeys_file(file)?;
+    }
     if args.assume_default_model {
         application = application.assume_default_model();
     }

@@ -21,6 +21,7 @@ use crate::model::journey::Journey;
 use crate::model::profile::Profile;
 use crate::model::time::Time;
 use crate::simulation::faults::ScopeId;
+use crate::simulation::objects::resources;
 use crate::simulation::world::World;
 use driver::{Driver, DriverError, Live, Pace};
 use face::Face;
@@ -135,12 +136,15 @@ impl Builder {
     }
 }
 
-/// Lets a world's time pass until its own workloads are ready.
+/// Lets a world's time pass until what runs in it is ready.
 fn start(world: &mut World) -> Result<(), ClusterError> {
-    for second in 1..=START.as_secs() {
-        world.run_until(Time(second * 1_000_000));
-        let mut own = world.store().deployments.iter().map(|(_, row)| row);
-        if own.all(|row| row.body.status.available == row.body.replicas) {
+    for _ in 0..START.as_secs() {
+        let next = (world.now().second() + 1) * 1_000_000;
+        world.run_until(Time(next));
+        let store = world.store();
+        let mut deployments = store.deployments.iter().map(|(_, row)| &row.body);
+        let mut daemon_sets = store.daemon_sets.iter().map(|(_, row)| &row.body.status);
+        if deployments.all(|it| it.status.available == it.replicas) && daemon_sets.all(|it| it.ready == it.desired) {
             return Ok(());
         }
     }
@@ -154,6 +158,7 @@ pub(crate) struct Embedded {
     driver: Driver<World>,
     profile: Arc<Profile>,
     seed: u64,
+    #[cfg(feature = "serve")]
     pace: Pace,
 }
 
@@ -167,14 +172,16 @@ impl Embedded {
             driver,
             profile,
             seed,
+            #[cfg(feature = "serve")]
             pace,
         })
     }
 
-    /// A world that has run before, in real time from now on.
+    /// A world that has run before, in real time once it is ready.
     #[cfg(feature = "cli")]
-    pub(crate) async fn continued(world: Box<World>, speed: u32) -> Result<Self, DriverError> {
-        Self::over(world, Pace::Real { speed }).await
+    pub(crate) async fn continued(mut world: Box<World>, speed: u32) -> Result<Self, ClusterError> {
+        start(&mut world)?;
+        Ok(Self::over(world, Pace::Real { speed }).await?)
     }
 
     /// The world as it is now.
@@ -235,12 +242,33 @@ impl Embedded {
 
     pub(crate) fn describe(&self, namespace: &str, model: &Application, assume: bool) -> Result<(), ClusterError> {
         self.driver.with(|world| {
-            world.describe(namespace, model)?;
             if assume {
-                world.assume_default_model(namespace);
+                world.describe_and_assume(namespace, model)?;
+            } else {
+                world.describe(namespace, model)?;
             }
             Ok(())
         })?
+    }
+
+    pub(crate) fn describe_present(
+        &self,
+        namespace: &str,
+        model: &Application,
+        assume: bool,
+    ) -> Result<(), ClusterError> {
+        self.describe(namespace, model, assume)?;
+        Ok(self.driver.with(|world| world.describe_present(namespace))?)
+    }
+
+    #[expect(clippy::unused_self, reason = "a question to the cluster, whatever cluster it is")]
+    pub(crate) fn models(&self, api_version: &str, kind: &str) -> bool {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        resources::find(group, version, kind).is_some_and(|resource| resource.modelled)
+    }
+
+    pub(crate) fn note_not_modelled(&self, lines: Vec<String>) -> Result<(), ClusterError> {
+        Ok(self.driver.with(|world| world.note_not_modelled(lines))?)
     }
 
     pub(crate) fn start_load(&self, namespace: &str, journeys: &[(String, Journey)]) -> Result<(), ClusterError> {

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::between::Between;
+
 /// The version of the format that this library reads and writes.
 pub const VERSION: u32 = 1;
 
@@ -31,11 +33,14 @@ pub enum ModelError {
 
 /// A whole application: `model.yaml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Application {
-    /// Version of this format; 1.
+    /// Version of this format; 1, and without it 1.
+    #[serde(default = "version")]
     pub version: u32,
     /// The application's name.
+    #[serde(default)]
     pub name: String,
     /// The services by the name of their Kubernetes Service.
     pub services: BTreeMap<String, Service>,
@@ -66,28 +71,43 @@ impl Application {
     /// [`ModelError::Version`] when it names another version, even when the rest is unknown, too;
     /// [`ModelError::Shape`] when it is not YAML, or a field is missing, unknown or of the wrong kind.
     pub fn from_yaml(text: &str) -> Result<Self, ModelError> {
-        /// The one field that every version has.
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-        let Versioned { version } = serde_yaml::from_str(text).map_err(ModelError::Shape)?;
-        if version != VERSION {
-            return Err(ModelError::Version { found: version });
-        }
-        serde_yaml::with::singleton_map_recursive::deserialize(serde_yaml::Deserializer::from_str(text))
-            .map_err(ModelError::Shape)
+        from_yaml(text)
     }
+}
+
+const fn version() -> u32 {
+    VERSION
+}
+
+/// Reads a versioned file in which choices are maps of one entry.
+pub(super) fn from_yaml<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ModelError> {
+    /// The one field that every version has.
+    #[derive(Deserialize)]
+    struct Versioned {
+        #[serde(default = "version")]
+        version: u32,
+    }
+    let Versioned { version } = serde_yaml::from_str(text).map_err(ModelError::Shape)?;
+    if version != VERSION {
+        return Err(ModelError::Version { found: version });
+    }
+    serde_yaml::with::singleton_map_recursive::deserialize(serde_yaml::Deserializer::from_str(text))
+        .map_err(ModelError::Shape)
 }
 
 /// One service: the behaviour of one container image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// Image repositories without tag whose containers behave like this, for example `weaveworksdemos/carts`.
-    /// A registry host in front of the name in a manifest is ignored when matching.
+    /// A registry host in front of the name in a manifest is ignored when matching. Without any it is the containers of the
+    /// workload that is called like this service, and those whose image's last name is the service's.
+    #[serde(default)]
     pub images: Vec<String>,
-    /// From the start of the container until the process listens, lowest and highest, equally likely in between.
+    /// From the start of the container until the process listens, lowest and highest, equally likely in between; without it
+    /// at once.
+    #[serde(default)]
     pub start: Between,
     /// Services that must accept a connection before the process listens (it tries again every second).
     #[serde(default)]
@@ -116,7 +136,8 @@ pub struct Service {
     /// The circuit breaker around this service's calls, per route.
     #[serde(default)]
     pub breaker: Option<Breaker>,
-    /// What it answers, first match wins. A request that matches no route is answered 404.
+    /// What it answers, first match wins. A request that matches no route is answered 404; a service without any route answers
+    /// every request with 200.
     #[serde(default)]
     pub routes: Vec<Route>,
 }
@@ -128,6 +149,7 @@ const fn is_zero(code: &u8) -> bool {
 
 /// What a command comes to that a probe runs in a container (`exec`), whatever the command is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Exec {
     /// It succeeds while the process runs.
@@ -149,6 +171,7 @@ impl Exec {
 
 /// How a process looks up names: what its second try meets when the first found a dead name server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Resolver {
     /// Every try from a port of its own, so that kube-proxy chooses a name server anew (Go's resolver, net/dnsclient_unix.go).
@@ -159,26 +182,16 @@ pub enum Resolver {
     SamePort,
 }
 
-/// A length of time between two bounds, both included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Between {
-    /// Least.
-    #[serde(with = "super::units::text")]
-    pub from: Duration,
-    /// Most.
-    #[serde(with = "super::units::text")]
-    pub to: Duration,
-}
-
 /// A circuit breaker: after `failures` failed calls in a row the route answers `answer` without calling, for `open`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Breaker {
     /// Consecutive failures that open it; at least 1.
     pub failures: u32,
     /// How long it stays open before one trial call.
     #[serde(with = "super::units::text")]
+    #[cfg_attr(feature = "cli", schemars(with = "super::units::Length"))]
     pub open: Duration,
     /// The status answered while it is open.
     pub answer: u16,
@@ -186,10 +199,11 @@ pub struct Breaker {
 
 /// One route of a service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// Method and path: `GET /catalogue`. A path segment in braces matches anything (`GET /catalogue/{id}`), a
-    /// last segment `*` the rest. The query of a request is not looked at.
+    /// last segment `*` the rest. The query of a request is not looked at. `*` alone is every request.
     pub request: String,
     /// The service's own work, without the calls.
     #[serde(default)]
@@ -197,7 +211,15 @@ pub struct Route {
     /// CPU time that each request takes in the pod, for a HorizontalPodAutoscaler to see; it does not slow the request down
     /// (that is `work`). Without it the route takes none.
     #[serde(default, with = "super::units::text_option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::units::Length>"))]
     pub cpu: Option<Duration>,
+    /// Values that the request must carry, by the names that journeys extract them by (`${token}` in a step); a request without
+    /// one of them, or with one that is not good here, is answered 401. What a service calls gets what it was called with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
+    /// Values that the answer carries, for journeys to extract by these names, and where they are good.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gives: BTreeMap<String, Good>,
     /// What the route does, in order; the first step that ends the request skips the rest.
     #[serde(default)]
     pub steps: Vec<Step>,
@@ -213,8 +235,21 @@ const fn ok() -> u16 {
     200
 }
 
+/// Where a value that a route gives is good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Good {
+    /// Wherever it is needed: a signed token, a number in a database.
+    #[default]
+    Anywhere,
+    /// In the process that gave it alone: a session in memory, lost with the container and unknown to other replicas.
+    ThisProcess,
+}
+
 /// One step of a route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Step {
     /// One call to another service.
@@ -231,6 +266,7 @@ pub enum Step {
 
 /// What happens to the caller's items in the store of the pod that serves the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreWork {
     /// Adds one item.
@@ -247,6 +283,7 @@ pub enum StoreWork {
 
 /// One call to another service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// The Kubernetes Service called, by its name.
@@ -258,6 +295,7 @@ pub struct Call {
     pub over: Over,
     /// The longest wait for the whole call; without it, only TCP's own limits end it.
     #[serde(default, with = "super::units::text_option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "cli", schemars(with = "Option<super::units::Length>"))]
     pub timeout: Option<Duration>,
     /// When no answer came: refused, unreachable, reset, timed out, name not resolved.
     #[serde(default)]
@@ -275,12 +313,14 @@ pub struct Call {
 
 /// How a failed call is made again. The time-out of the call holds for each try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
     /// Tries after the first, 1 to 10.
     pub times: u8,
     /// From a failure to the next try.
     #[serde(default, with = "super::units::text")]
+    #[cfg_attr(feature = "cli", schemars(with = "super::units::Length"))]
     pub wait: Duration,
     /// Which failures.
     #[serde(default)]
@@ -289,6 +329,7 @@ pub struct Retry {
 
 /// Which failures of a call are tried again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum RetryOn {
     /// No answer came.
@@ -300,6 +341,7 @@ pub enum RetryOn {
 
 /// The connection a call uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Over {
     /// A new connection for each call, after a new name look-up.
@@ -311,6 +353,7 @@ pub enum Over {
     Pooled {
         /// Closed when unused for so long.
         #[serde(with = "super::units::text")]
+        #[cfg_attr(feature = "cli", schemars(with = "super::units::Length"))]
         idle: Duration,
         /// The most connections of one pod to that Service, at least 1; a call that finds all of them busy waits for one. Without it
         /// there is no limit.
@@ -321,6 +364,7 @@ pub enum Over {
 
 /// What a route does about a failed call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reaction {
     /// Ends the request with this status.
@@ -338,6 +382,7 @@ pub enum Reaction {
 
 /// What a body holds, as far as a check looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Body {
     /// Nothing a check looks at.
@@ -347,6 +392,10 @@ pub enum Body {
     Page,
     /// A named JSON content, for example `products` or `order`.
     Json(String),
+    /// JSON that is always the same: journeys may look into it.
+    Sample(serde_json::Value),
+    /// A text that is always the same: journeys may look into it.
+    Text(String),
 }
 
 #[cfg(test)]

@@ -62,7 +62,8 @@ pub mod text {
                 .ok()
                 .filter(|n| (1..=9).contains(n))
                 .ok_or_else(wrong)?;
-            micros += part.parse::<u64>().map_err(|_| wrong())? * micros_per_unit / 10_u64.pow(digits);
+            let part = part.parse::<u64>().map_err(|_| wrong())? * micros_per_unit / 10_u64.pow(digits);
+            micros = micros.checked_add(part).ok_or_else(wrong)?;
         }
         Ok(Duration::from_micros(micros))
     }
@@ -87,6 +88,25 @@ pub mod text {
     #[expect(missing_docs, clippy::missing_errors_doc, reason = "serde's `with` pair")]
     pub fn serialize<S: Serializer>(length: &Duration, output: S) -> Result<S::Ok, S::Error> {
         output.serialize_str(&format(*length))
+    }
+}
+
+/// A length of time as text, in a schema.
+#[cfg(feature = "cli")]
+pub(crate) struct Length;
+
+#[cfg(feature = "cli")]
+impl schemars::JsonSchema for Length {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Length".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A length of time: a number and one of us, ms, s, m, h.",
+            "type": "string",
+            "pattern": "^(0|[0-9]+(\\.[0-9]{1,9})?(us|ms|s|m|h))$",
+        })
     }
 }
 

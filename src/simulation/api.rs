@@ -298,6 +298,14 @@ pub trait ApiStore {
     /// # Errors
     /// As Kubernetes refuses; [`ApiError::TooManyRequests`] when its budget allows no disruption now.
     fn evict(&mut self, namespace: &str, pod: &str, options: &DeleteOptions, dry_run: bool) -> Result<(), ApiError>;
+    /// Binds a pod to a node, as a scheduler does.
+    ///
+    /// # Errors
+    /// As Kubernetes refuses.
+    fn bind(&mut self, namespace: &str, pod: &str, node: &str, dry_run: bool) -> Result<(), ApiError>;
+    /// Completes the last write of an object by who manages its fields (`metadata.managedFields`), which makes no version of its
+    /// own.
+    fn set_managers(&mut self, resource: &Served, namespace: Option<&str>, name: &str, managers: Option<Arc<Value>>);
     /// The log lines of a pod's container.
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>>;
 }

@@ -138,7 +138,7 @@ impl World {
         self.runtimes.get(pod as usize).and_then(Option::as_ref)
     }
 
-    fn runtime_mut(&mut self, pod: u32) -> Option<&mut Runtime> {
+    pub(super) fn runtime_mut(&mut self, pod: u32) -> Option<&mut Runtime> {
         self.runtimes.get_mut(pod as usize).and_then(Option::as_mut)
     }
 

@@ -27,6 +27,31 @@ impl World {
         Ok(())
     }
 
+    /// Like [`World::describe`], and images without a description are taken to answer 200, so that calls and journeys may lead to
+    /// services that the application does not describe.
+    ///
+    /// # Errors
+    /// What in the model makes no sense.
+    pub fn describe_and_assume(&mut self, namespace: &str, application: &Application) -> Result<(), InstallError> {
+        self.network.install_assuming(namespace, application)?;
+        self.assume_default_model(namespace);
+        Ok(())
+    }
+
+    /// Lets the pods of a namespace that run already behave as it is described now.
+    pub fn describe_present(&mut self, namespace: &str) {
+        let pods: Vec<u32> = self.store.pods.by_name(Some(namespace)).map(|(pod, _)| pod).collect();
+        for pod in pods {
+            self.describe_running(pod);
+            self.plan_resting(pod, Span::micros(1));
+        }
+    }
+
+    /// Adds to what the history lists as not modelled.
+    pub fn note_not_modelled(&mut self, lines: impl IntoIterator<Item = String>) {
+        self.not_modelled.extend(lines);
+    }
+
     /// Images of a namespace without a description are taken to answer 200 from now on, until the namespace is described again;
     /// the history lists them.
     pub fn assume_default_model(&mut self, namespace: &str) {

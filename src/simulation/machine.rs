@@ -98,6 +98,9 @@ impl World {
             ("kubernetes.io/hostname".to_owned(), name.to_string()),
             ("kubernetes.io/os".to_owned(), "linux".to_owned()),
             ("kubernetes.io/arch".to_owned(), "amd64".to_owned()),
+            // The old names, which kubelets still write: pkg/kubelet/kubelet_node_status.go `initialNode`.
+            ("beta.kubernetes.io/os".to_owned(), "linux".to_owned()),
+            ("beta.kubernetes.io/arch".to_owned(), "amd64".to_owned()),
             (
                 "node.kubernetes.io/instance-type".to_owned(),
                 nodes.instance_type.clone(),
@@ -174,6 +177,9 @@ impl World {
                 ("kubernetes.io/hostname".to_owned(), name.to_string()),
                 ("kubernetes.io/os".to_owned(), "linux".to_owned()),
                 ("kubernetes.io/arch".to_owned(), "amd64".to_owned()),
+                // The old names, which kubelets still write: pkg/kubelet/kubelet_node_status.go `initialNode`.
+                ("beta.kubernetes.io/os".to_owned(), "linux".to_owned()),
+                ("beta.kubernetes.io/arch".to_owned(), "amd64".to_owned()),
                 (
                     "node.kubernetes.io/instance-type".to_owned(),
                     nodes.instance_type.clone(),

@@ -32,6 +32,7 @@ mod tables;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod trip;
 mod user;
 
 use std::collections::VecDeque;

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource, Served};
 use super::fabric::ServiceId;
 use super::objects::budget::Budget;
-use super::objects::meta::{Meta, Reference, uid_text};
-use super::objects::resources::{self, FIRST_STORED, RESOURCES};
+use super::objects::meta::Meta;
+use super::objects::resources::RESOURCES;
 use super::objects::service::EndpointSlice;
 use super::objects::store::named;
 use super::objects::table::{Change, Row, Table};
@@ -93,7 +93,8 @@ macro_rules! with_table {
                 $do
             }
             _ => {
-                let $table = $($borrow)+ $store.stored[resources::index($resource).unwrap_or(FIRST_STORED)];
+                let index = $store.index($resource);
+                let $table = $($borrow)+ $store.stored[index];
                 $do
             }
         }
@@ -103,24 +104,36 @@ macro_rules! with_table {
     };
 }
 
+mod binding;
 mod evicting;
 mod nodes;
 mod placing;
+mod refusing;
 mod removing;
 mod stateful;
+mod stored;
 pub mod tables;
 
 fn object<T>(resource: &Served, row: &Arc<Row<T>>) -> ApiObject
 where
     Row<T>: Project + 'static,
 {
+    let body: Arc<dyn Project> = if resource.custom {
+        // The same object in all versions of its kind.
+        Arc::new(Versioned {
+            object: row.clone(),
+            api_version: resource.api_version(),
+        })
+    } else {
+        row.clone()
+    };
     ApiObject {
         resource: resource.clone(),
         version: row.meta.version,
         namespace: resource.namespaced.then(|| row.meta.namespace.clone()),
         name: row.meta.name.clone(),
         labels: row.meta.labels.clone(),
-        body: row.clone(),
+        body,
     }
 }
 
@@ -144,20 +157,9 @@ where
     table.shared(row).map(|row| object(resource, row))
 }
 
-fn missing(resource: &Resource, name: &str) -> ApiError {
-    ApiError::NotFound {
-        plural: resource.qualified(),
-        name: name.to_owned(),
-    }
-}
-
-fn conflict(resource: &Resource, name: &str, why: &str) -> ApiError {
-    ApiError::Conflict {
-        plural: resource.qualified(),
-        name: name.to_owned(),
-        why: why.to_owned(),
-    }
-}
+use refusing::{conflict, full_kind, missing};
+use stored::Versioned;
+use tables::take_meta;
 
 /// The namespace and name in an object's metadata.
 fn identity(resource: &Resource, object: &Value) -> (String, String) {
@@ -174,7 +176,7 @@ fn identity(resource: &Resource, object: &Value) -> (String, String) {
 
 impl ApiStore for World {
     fn resources(&self) -> Vec<Served> {
-        RESOURCES.to_vec()
+        RESOURCES.iter().cloned().chain(self.store.customs.served()).collect()
     }
 
     fn version(&self) -> u64 {
@@ -235,9 +237,14 @@ impl ApiStore for World {
             return trial.create(resource, object, false);
         }
         self.admit_object(resource, &namespace, &name, &mut object)?;
-        self.not_modelled
-            .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
         self.insert(resource, &object)?;
+        if resource.custom {
+            self.not_modelled
+                .insert(format!("{}/{name}: the whole kind", resource.kind));
+        } else {
+            self.not_modelled
+                .extend(unmodelled::unmodelled(&resource.kind, &name, &object));
+        }
         self.created(resource, &namespace, &object);
         if let Some(place) = self.place(resource, &namespace, &name) {
             self.index_references(place);
@@ -309,6 +316,19 @@ impl ApiStore for World {
 
     fn evict(&mut self, namespace: &str, pod: &str, options: &DeleteOptions, dry_run: bool) -> Result<(), ApiError> {
         self.evict_pod(namespace, pod, options, dry_run)
+    }
+
+    fn bind(&mut self, namespace: &str, pod: &str, node: &str, dry_run: bool) -> Result<(), ApiError> {
+        self.bind_pod(namespace, pod, node, dry_run)
+    }
+
+    fn set_managers(&mut self, resource: &Served, namespace: Option<&str>, name: &str, managers: Option<Arc<Value>>) {
+        let space = namespace.filter(|_| resource.namespaced).unwrap_or_default();
+        with_table!([&mut] self.store, resource, table => {
+            if let Some(row) = table.find(space, name) {
+                table.amend(row, |it| it.meta.managed = managers);
+            }
+        });
     }
 
     fn pod_log(&self, namespace: &str, pod: &str) -> Option<Vec<String>> {
@@ -394,10 +414,7 @@ impl World {
                 )));
             }
             _ => {
-                let (meta, body) = parse::stored(resource, object)?;
-                let meta = self.stamped(meta);
-                let index = resources::index(resource).unwrap_or(FIRST_STORED);
-                self.store.stored[index].insert(&mut self.store.versions, meta, body);
+                self.insert_stored(resource, object)?;
             }
         }
         Ok(())
@@ -464,9 +481,10 @@ impl World {
         if part == Part::Status {
             // Controllers own the status of what the simulation models; a written one is accepted and not kept, but for the
             // extended resources of nodes, which users advertise so.
-            if resource.plural == "nodes" {
+            if resource.own_plural() == "nodes" {
                 self.advertise(name, object);
             }
+            self.update_stored_status(resource, space, name, object);
             return Ok(());
         }
         match resource.own_plural() {
@@ -594,17 +612,7 @@ impl World {
                 )));
             }
             _ => {
-                let (meta, body) = parse::stored(resource, object)?;
-                let index = resources::index(resource).unwrap_or(FIRST_STORED);
-                let table = &mut self.store.stored[index];
-                let Some(row) = table.find(space, name) else {
-                    return Ok(());
-                };
-                table.update(&mut self.store.versions, row, |it| {
-                    take_meta(&mut it.meta, &meta);
-                    it.body = body;
-                    it.meta.generation += 1;
-                });
+                self.update_stored(resource, space, name, object)?;
             }
         }
         Ok(())
@@ -615,21 +623,6 @@ impl EndpointSlice {
     fn stored_as(self, meta: Meta, world: &mut World) -> u32 {
         world.store.slices.insert(&mut world.store.versions, meta, self)
     }
-}
-
-/// What a user may change of an object's metadata.
-fn take_meta(meta: &mut Meta, new: &Meta) {
-    meta.labels = new.labels.clone();
-    meta.annotations = new.annotations.clone();
-    meta.finalizers.clone_from(&new.finalizers);
-    // The controller's own reference stays whatever is written.
-    let controller = meta.owner.as_ref().map(|owner| uid_text(owner.uid));
-    let others = new.references.iter().flat_map(|all| &**all);
-    let others: Vec<Reference> = others
-        .filter(|reference| controller.as_deref() != Some(&*reference.uid))
-        .cloned()
-        .collect();
-    meta.references = (!others.is_empty()).then(|| others.into());
 }
 
 /// A service's new specification with the address and node ports that the old one was given.

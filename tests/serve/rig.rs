@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -82,6 +82,13 @@ impl Up {
         self.config()["users"][0]["user"]["token"].as_str().unwrap().to_owned()
     }
 
+    /// A file of this test, by its path as text.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
     /// Sends a signal to the command.
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
@@ -149,6 +156,61 @@ impl Up {
 }
 
 impl Drop for Up {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The lines of a command that goes on; it ends when this is dropped.
+pub(crate) struct Lines {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    seen: String,
+}
+
+impl Lines {
+    pub(crate) fn of(mut child: Child) -> Self {
+        let (to, lines) = mpsc::channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        // Reads on its own, so that a line that does not come can be given up on.
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if to.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Self {
+            child,
+            lines,
+            seen: String::new(),
+        }
+    }
+
+    /// The next line.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> String {
+        let line = self.lines.recv_timeout(PATIENCE);
+        let line = line.unwrap_or_else(|_| panic!("no more lines after\n{}", self.seen));
+        self.seen.push_str(&line);
+        self.seen.push('\n');
+        line
+    }
+
+    /// The next line that is like this.
+    #[track_caller]
+    pub(crate) fn find(&mut self, like: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = self.next();
+            if like(&line) {
+                return line;
+            }
+        }
+    }
+}
+
+impl Drop for Lines {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -7,6 +7,8 @@ mod deleting;
 mod discovery;
 mod listing;
 mod openapi;
+mod ownership;
+mod patching;
 mod path;
 mod query;
 #[cfg(feature = "serve")]
@@ -15,7 +17,9 @@ mod response;
 mod reviews;
 mod selector;
 mod status;
+mod subresources;
 mod tables;
+mod types;
 mod watching;
 mod writing;
 
@@ -32,7 +36,9 @@ use serde_json::Value;
 use tower::Service;
 
 use super::driver::{Driver, DriverError, Live};
+use crate::model::time::Time;
 use crate::simulation::api::Served;
+use crate::simulation::objects::project::date;
 use discovery::aggregated;
 use listing::ListOptions;
 use path::{Facet, Item, Target};
@@ -42,7 +48,7 @@ use reviews::Review;
 use selector::Selection;
 use status::Refusal;
 use watching::WatchOptions;
-use writing::Content;
+use writing::{Content, Options, Written};
 
 /// The longest body that is read (kube-apiserver: `MaxRequestBodyBytes`).
 pub(crate) const LONGEST_BODY: usize = 3 * 1024 * 1024;
@@ -144,14 +150,12 @@ impl<W: Live + 'static> Face<W> {
             }
             // A namespaced object is created in a namespace.
             Method::POST if namespace.is_some() == resource.namespaced => {
+                let options = Options::parse(query, headers, "CreateOptions", self.time())?;
                 let content = Content::new(headers, read(body).await?)?;
-                let object = self
+                let written = self
                     .driver
-                    .with(|world| writing::create(world, resource, namespace.as_deref(), &content, query))??;
-                Ok(response::json(
-                    StatusCode::CREATED,
-                    &shape.object(&object, object.version),
-                ))
+                    .with(|world| writing::create(world, resource, namespace.as_deref(), &content, &options))??;
+                Ok(answer(&written, shape))
             }
             Method::DELETE if namespace.is_some() == resource.namespaced => {
                 let selection = Selection::parse(resource, namespace, query)?;
@@ -174,7 +178,7 @@ impl<W: Live + 'static> Face<W> {
         body: Body,
     ) -> Result<Answer, Refusal> {
         let shape = Shape::accepted(headers, query, self.driver.now())?;
-        let object = match (method, item.facet) {
+        let written = match (method, item.facet) {
             (Method::GET, Facet::Log) => {
                 return Ok(response::text(self.driver.with(|world| log(world, &item, query))??));
             }
@@ -194,15 +198,17 @@ impl<W: Live + 'static> Face<W> {
                 return Ok(response::json(StatusCode::OK, &object));
             }
             (Method::PUT, Facet::Whole | Facet::Status) => {
+                let options = Options::parse(query, headers, "UpdateOptions", self.time())?;
                 let content = Content::new(headers, read(body).await?)?;
                 self.driver
-                    .with(|world| writing::replace(world, &item, &content, query))??
+                    .with(|world| writing::replace(world, &item, &content, &options))??
             }
             (Method::PATCH, Facet::Whole | Facet::Status) => {
-                writing::check_patch_type(headers)?;
-                let patch = writing::json_body(&read(body).await?)?;
+                let kind = patching::Kind::of(headers, &item.resource)?;
+                let options = Options::parse(query, headers, "PatchOptions", self.time())?;
+                let patch = read(body).await?;
                 self.driver
-                    .with(|world| writing::patch(world, &item, &patch, query))??
+                    .with(|world| writing::patch(world, &item, kind, &patch, &options))??
             }
             (Method::DELETE, Facet::Whole) => {
                 let options = deleting::Options::parse(&read(body).await?, query)?;
@@ -211,10 +217,42 @@ impl<W: Live + 'static> Face<W> {
                     .with(|world| deleting::delete(world, &item, &options, shape))??;
                 return Ok(response::json(StatusCode::OK, &answer));
             }
+            (method, facet @ (Facet::Scale | Facet::Eviction | Facet::Binding | Facet::Refused(_))) => {
+                if let Facet::Refused(name) = facet {
+                    return Err(subresources::refused(name));
+                }
+                let request = subresources::Request {
+                    method,
+                    headers,
+                    query,
+                    body: read(body).await?,
+                    time: self.time(),
+                };
+                let (code, value, warnings) = self
+                    .driver
+                    .with(|world| subresources::serve(world, &item, &request))??;
+                return Ok(response::warned(response::json(code, &value), &warnings));
+            }
             _ => return Err(Refusal::Method),
         };
-        Ok(response::json(StatusCode::OK, &shape.object(&object, object.version)))
+        Ok(answer(&written, shape))
     }
+
+    /// The cluster's time, as `managedFields` have it.
+    fn time(&self) -> String {
+        date::seconds(Time(self.driver.now()))
+    }
+}
+
+/// The answer to a write.
+fn answer(written: &Written, shape: Shape) -> Answer {
+    let code = if written.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    let object = shape.object(&written.object, written.object.version);
+    response::warned(response::json(code, &object), &written.warnings)
 }
 
 /// The last lines of a pod's log. There is one log per pod, whichever container is named.

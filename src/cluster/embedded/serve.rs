@@ -18,6 +18,7 @@ mod gate;
 mod identity;
 mod kubeconfig;
 mod listener;
+mod protobuf;
 
 use std::future::{Future, IntoFuture};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -111,7 +111,7 @@ impl World {
         let mut all = Vec::new();
         for &row in self.owned.get(&uid).into_iter().flatten() {
             for resource in [REPLICA_SETS, PODS] {
-                let place = Place::new(resource, row);
+                let place = self.place_of(resource, row);
                 let owner = self.meta_at(place).and_then(|meta| meta.owner.as_ref());
                 if owner.is_some_and(|owner| owner.uid == uid) {
                     all.push((place, true));
@@ -214,7 +214,7 @@ impl World {
         let gone = self
             .meta_at(place)
             .is_some_and(|meta| meta.finalizers.is_empty() && meta.deletion.is_some());
-        let running = place.resource().own_plural() == "pods"
+        let running = self.served(place).own_plural() == "pods"
             && self
                 .meta_at(place)
                 .and_then(|meta| meta.deletion)
@@ -228,7 +228,7 @@ impl World {
     pub(in crate::simulation) fn collect_orphans(&mut self, uid: u64) {
         for row in self.owned.remove(&uid).into_iter().flatten() {
             for resource in [REPLICA_SETS, PODS] {
-                let place = Place::new(resource, row);
+                let place = self.place_of(resource, row);
                 let owner = self.meta_at(place).and_then(|meta| meta.owner.as_ref());
                 if owner.is_some_and(|owner| owner.uid == uid) {
                     self.collect(place, Propagation::Background);

@@ -5,6 +5,7 @@
 //! on).
 
 use super::super::api::DeleteOptions;
+use super::super::api::Served;
 use super::super::event::Event;
 use super::super::objects::resources::{NAMESPACES, PODS, RESOURCES};
 use super::super::server::tables::Place;
@@ -63,12 +64,13 @@ impl World {
             return self.empty_again(row, tries, estimate);
         }
         let mut left = false;
-        for resource in RESOURCES
+        let kinds: Vec<Served> = RESOURCES.iter().cloned().chain(self.store.customs.kinds()).collect();
+        for resource in kinds
             .iter()
-            .filter(|resource| resource.namespaced && resource.plural != "endpointslices")
+            .filter(|resource| resource.namespaced && resource.own_plural() != "endpointslices")
         {
             for object in self.rows_in(resource, &meta.name) {
-                self.delete_object(Place::new(resource, object), &DeleteOptions::default());
+                self.delete_object(self.place_of(resource, object), &DeleteOptions::default());
             }
             left |= !self.rows_in(resource, &meta.name).is_empty();
         }

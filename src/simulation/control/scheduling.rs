@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    pub(super) fn bind(&mut self, pod: u32, machine: MachineId) {
+    pub(in crate::simulation) fn bind(&mut self, pod: u32, machine: MachineId) {
         self.moves += 1;
         self.pending.forget(pod);
         self.scheduler.withdraw(PodId(pod));

@@ -111,7 +111,7 @@ impl World {
     }
 
     /// The description of an image in a namespace, or the assumed one when that is allowed.
-    fn behaviour(&mut self, namespace: &str, image: &str, app: &str) -> Option<ModelId> {
+    pub(in crate::simulation) fn behaviour(&mut self, namespace: &str, image: &str, app: &str) -> Option<ModelId> {
         let found = self.network.model_for(namespace, image, app);
         if found.is_some() {
             return found;
@@ -124,6 +124,29 @@ impl World {
         }
         self.assumed.insert(image.to_owned());
         Some(self.network.assume_default(namespace, image))
+    }
+
+    /// Lets the containers of a pod that runs behave as they are described now.
+    pub(in crate::simulation) fn describe_running(&mut self, pod: u32) {
+        let (Some(row), true) = (self.store.pod(pod), self.runtime(pod).is_some()) else {
+            return;
+        };
+        let (namespace, app, template) = (
+            row.meta.namespace.clone(),
+            row.body.app.clone(),
+            row.body.template.clone(),
+        );
+        for (place, container) in template.all().enumerate() {
+            let model = self.behaviour(&namespace, &container.image, &app);
+            let Some(runtime) = self.runtime_mut(pod) else { return };
+            let face = runtime.face == place;
+            if let Some(life) = runtime.lives.get_mut(place) {
+                life.model = model;
+            }
+            if face && let Some(Some(net)) = self.fabric.pods.get_mut(pod as usize) {
+                net.model = model;
+            }
+        }
     }
 
     /// Starts the first container that has never been begun and whose turn it is; in a pod whose sandbox is there.

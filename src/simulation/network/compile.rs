@@ -6,7 +6,7 @@ use super::error::InstallError;
 use super::image;
 use super::latencies::Range;
 use super::request_line::RequestLine;
-use super::tables::{Breaker, Call, Exec, Model, Op, Retry, Route, Tables};
+use super::tables::{Breaker, Call, Content, Exec, Model, Op, Retry, Route, Tables};
 use crate::model::application::{self, Application, Between, Over, Reaction, Resolver, Service, Step};
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
@@ -98,7 +98,10 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         None => None,
     };
     for route in &service.routes {
-        let pattern = line(&route.request, || here.clone())?;
+        let pattern = RequestLine::pattern(&route.request).ok_or_else(|| InstallError::RequestLine {
+            place: here.clone(),
+            request: route.request.clone(),
+        })?;
         let at = || place(name, &route.request);
         status(route.answer, at)?;
         let body = tables.content(&route.body);
@@ -112,6 +115,20 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
             leaf: true,
             answer: route.answer,
             body,
+            breaker,
+        });
+    }
+    if service.routes.is_empty() {
+        // Whoever says nothing of what a service answers gets 200.
+        model.patterns.push((RequestLine::any(), tables.routes.len() as u32));
+        tables.routes.push(Route {
+            work: (Span::ZERO, Span::ZERO),
+            cpu: Span::ZERO,
+            first: 0,
+            end: 0,
+            leaf: true,
+            answer: 200,
+            body: Content::EMPTY,
             breaker,
         });
     }
@@ -137,12 +154,16 @@ fn steps(
     let at = || place(name, &route.request);
     let first = tables.ops.len() as u32;
     for wanted in &service.waits_for {
-        if tables.described(namespace, wanted).is_none() {
+        if tables.described(namespace, wanted).is_none() && !tables.assuming.contains(namespace) {
             return Err(InstallError::UnknownService {
                 place: format!("service `{name}`, waits_for"),
                 callee: wanted.clone(),
             });
         }
+    }
+    for name in &route.needs {
+        let value = tables.value(name);
+        tables.ops.push(Op::Needs(value));
     }
     for step in &route.steps {
         let op = match step {
@@ -160,6 +181,10 @@ fn steps(
             Step::Store(work) => Op::Store(*work),
         };
         tables.ops.push(op);
+    }
+    for (name, good) in &route.gives {
+        let value = tables.value(name);
+        tables.ops.push(Op::Gives(value, *good));
     }
     let end = tables.ops.len() as u32;
     let leaf = !tables.ops[first as usize..]
@@ -238,6 +263,10 @@ pub(super) fn aim(
     at: impl Fn() -> String,
 ) -> Result<u32, InstallError> {
     if tables.described(namespace, service).is_none() {
+        if tables.assuming.contains(namespace) {
+            let parsed = line(request, &at)?;
+            return Ok(tables.aim(namespace, service, &parsed).0);
+        }
         return Err(InstallError::UnknownService {
             place: at(),
             callee: service.to_owned(),

@@ -1,5 +1,7 @@
 //! Why a model or a load was not accepted.
 
+use crate::model::journey::TemplateError;
+
 /// Why an application model or a journey was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InstallError {
@@ -114,5 +116,38 @@ pub enum InstallError {
     NoSteps {
         /// The journey.
         journey: String,
+    },
+    /// A step uses a value that nothing gives it.
+    #[error("{place}: a value cannot be put in")]
+    Template {
+        /// The journey and step.
+        place: String,
+        /// Why.
+        #[source]
+        source: TemplateError,
+    },
+    /// A step looks for something in a body of which the model says nothing.
+    #[error(
+        "{place}: the model does not say that the answer of `{service}` holds what the step looks for: give the route a body with \
+         `sample` or `text` that does"
+    )]
+    CannotCheck {
+        /// The journey and step.
+        place: String,
+        /// The service that answers.
+        service: String,
+    },
+    /// A step takes a value from an answer of which the model does not say that it carries one.
+    #[error(
+        "{place}: the model does not say that the answer of `{service}` carries `{value}`: give the route `gives: {{ {value}: anywhere }}`, \
+         or a body with a `sample` that holds it"
+    )]
+    CannotExtract {
+        /// The journey and step.
+        place: String,
+        /// The service that answers.
+        service: String,
+        /// The value.
+        value: String,
     },
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::Network;
 use super::error::InstallError;
 use super::queue::What;
-use super::tables::{Content, Tables};
+use super::tables::Content;
 use super::tally::Tally;
-use super::{Network, compile};
+use super::trip::trip;
 use crate::model::history::Second;
-use crate::model::journey::{Connection, Journey};
+use crate::model::journey::{Journey, Statuses};
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::Fabric;
 
@@ -129,65 +130,54 @@ impl Load {
 #[derive(Clone, Debug)]
 pub(super) struct Trip {
     pub(super) rate: u32,
-    pub(super) timeout: Span,
     pub(super) kept_alive: bool,
+    /// The values that are known from the start.
+    pub(super) values: Vec<u16>,
     pub(super) steps: Vec<Stop>,
     pub(super) items: Option<u32>,
 }
 
 /// One request of a journey.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stop {
     pub(super) target: u32,
-    pub(super) expect: Option<(u16, Option<Content>)>,
+    pub(super) timeout: Span,
+    pub(super) expect: Option<Check>,
+    /// The values that it carries.
+    pub(super) uses: Vec<u16>,
+    /// The values that it takes from the answer.
+    pub(super) extract: Vec<Taken>,
 }
 
-/// Compiles a journey into `namespace`. Where no application is installed every request is accepted: assumed images answer
-/// everything.
-pub(super) fn trip(tables: &mut Tables, namespace: &str, name: &str, journey: &Journey) -> Result<Trip, InstallError> {
-    if !(1..=10_000).contains(&journey.rate) {
-        return Err(InstallError::Rate {
-            journey: name.to_owned(),
-            rate: journey.rate,
-        });
+/// What an answer must be.
+#[derive(Clone, Debug)]
+pub(super) struct Check {
+    pub(super) status: Statuses,
+    /// The one body that will do.
+    pub(super) body: Option<Content>,
+    /// The bodies that hold what is looked for, when something is.
+    pub(super) holding: Option<Vec<Content>>,
+    /// The items that an answer which counts them must count, when that is all that is looked for.
+    pub(super) count: Option<u32>,
+}
+
+/// A value that is taken from an answer: given under its name, or standing in one of these bodies.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    pub(super) value: u16,
+    pub(super) from: Vec<Content>,
+}
+
+impl Check {
+    /// Whether an answer's body will do.
+    pub(super) fn holds(&self, body: Content, count: Option<u32>) -> bool {
+        if self.body.is_some_and(|wanted| wanted != body) {
+            return false;
+        }
+        match (self.count, count, &self.holding) {
+            (Some(wanted), Some(count), _) => wanted == count,
+            (.., Some(holding)) => holding.contains(&body),
+            (.., None) => true,
+        }
     }
-    if journey.steps.is_empty() {
-        return Err(InstallError::NoSteps {
-            journey: name.to_owned(),
-        });
-    }
-    if journey.timeout.is_zero() {
-        return Err(InstallError::Timeout {
-            place: format!("journey `{name}`"),
-        });
-    }
-    let described = tables
-        .models
-        .iter()
-        .any(|model| !model.assumed && model.current && &*model.namespace == namespace);
-    let mut steps = Vec::with_capacity(journey.steps.len());
-    for (number, request) in journey.steps.iter().enumerate() {
-        let at = || format!("journey `{name}`, step {number}");
-        let target = if described {
-            compile::aim(tables, namespace, &journey.entry, &request.request, at)?
-        } else {
-            let line = compile::line(&request.request, at)?;
-            tables.aim(namespace, &journey.entry, &line).0
-        };
-        let expect = match &request.expect {
-            None => None,
-            Some(expect) => {
-                compile::status(expect.status, at)?;
-                Some((expect.status, expect.body.as_ref().map(|body| tables.content(body))))
-            }
-        };
-        steps.push(Stop { target, expect });
-    }
-    Ok(Trip {
-        rate: journey.rate,
-        timeout: Span::from(journey.timeout),
-        kept_alive: journey.connection == Connection::KeptAlive,
-        steps,
-        items: journey.items,
-    })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::error::InstallError;
 use super::latencies::Range;
 use super::tables::{Model, Tables};
-use super::{Network, compile, load};
+use super::{Network, compile, trip};
 use crate::model::application::Application;
 use crate::model::journey::Journey;
 use crate::simulation::fabric::ModelId;
@@ -18,14 +18,30 @@ impl Network {
     /// The first thing in the model that makes no sense; then nothing has changed.
     pub fn install(&mut self, namespace: &str, app: &Application) -> Result<(), InstallError> {
         let mut tables = (*self.tables).clone();
+        tables.assuming.remove(namespace);
+        self.install_into(tables, namespace, app)
+    }
+
+    /// Like [`Network::install`], but calls and journeys may lead to services that are not described: their images are assumed to
+    /// answer everything.
+    ///
+    /// # Errors
+    /// The first thing in the model that makes no sense; then nothing has changed.
+    pub fn install_assuming(&mut self, namespace: &str, app: &Application) -> Result<(), InstallError> {
+        let mut tables = (*self.tables).clone();
+        tables.assuming.insert(namespace.to_owned());
+        self.install_into(tables, namespace, app)
+    }
+
+    fn install_into(&mut self, mut tables: Tables, namespace: &str, app: &Application) -> Result<(), InstallError> {
         compile::application(&mut tables, namespace, app)?;
         let mut trial = tables.clone();
         for (name, journey) in &app.journeys {
-            load::trip(&mut trial, namespace, name, journey)?;
+            trip::trip(&mut trial, namespace, name, journey)?;
         }
         if self.load.namespace == namespace {
             let journeys = self.load.journeys.iter();
-            let routes = journeys.map(|(name, journey)| load::trip(&mut tables, namespace, name, journey));
+            let routes = journeys.map(|(name, journey)| trip::trip(&mut tables, namespace, name, journey));
             self.load.routes = routes.collect::<Result<_, _>>()?;
         }
         self.tables = Arc::new(tables);
@@ -102,7 +118,7 @@ impl Network {
     pub fn path_of(&self, namespace: &str, journey: &Journey) -> Vec<String> {
         let mut path = vec![journey.entry.clone()];
         let mut tables = (*self.tables).clone();
-        if let Ok(trip) = load::trip(&mut tables, namespace, "", journey) {
+        if let Ok(trip) = trip::trip(&mut tables, namespace, "", journey) {
             for stop in trip.steps {
                 follow(&tables, stop.target, &mut path);
             }

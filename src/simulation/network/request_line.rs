@@ -23,9 +23,25 @@ impl RequestLine {
         })
     }
 
+    /// Reads a pattern: a request line, or `*` for every request.
+    pub(super) fn pattern(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::any());
+        }
+        Self::parse(text)
+    }
+
+    /// The pattern of every request.
+    pub(super) fn any() -> Self {
+        Self {
+            method: "*".to_owned(),
+            path: "*".to_owned(),
+        }
+    }
+
     /// Whether this pattern matches a request: a segment in braces anything, a last segment `*` the rest.
     pub(super) fn matches(&self, request: &Self) -> bool {
-        if self.method != request.method {
+        if self.method != request.method && self.method != "*" {
             return false;
         }
         let mut wanted = self.path.split('/').peekable();

@@ -5,8 +5,12 @@ use super::frame::{Caller, Outcome, Phase};
 use super::queue::What;
 use super::slab::Key;
 use super::tables::{Content, Handler, Op};
+use crate::model::application::Good;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{Fabric, PodId, PodNet};
+
+/// The status of a request without a value that it needs.
+const UNAUTHORIZED: u16 = 401;
 
 impl Network {
     /// The request is sent, `delay` from now, to a pod that listens.
@@ -126,6 +130,17 @@ impl Network {
             Op::Store(work) => {
                 if let Some(count) = slot.and_then(|slot| slot.store(process, work)) {
                     frame.count = Some(count);
+                }
+            }
+            Op::Needs(value) => {
+                let carried = slot.is_some_and(|slot| slot.carries(value, process, &self.load));
+                if !carried {
+                    return Some(Outcome::error(UNAUTHORIZED));
+                }
+            }
+            Op::Gives(value, good) => {
+                if let Some(slot) = slot {
+                    slot.give(value, (good == Good::ThisProcess).then_some(process));
                 }
             }
             Op::NeedsLogin(_) | Op::Calls(..) => {}

@@ -1,11 +1,12 @@
 //! The installed application models, compiled: dense indices instead of names, for the hot path.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::image;
 use super::latencies::Range;
 use super::request_line::RequestLine;
-use crate::model::application::{Body, Reaction, Resolver, RetryOn, StoreWork};
+use crate::model::application::{Body, Good, Reaction, Resolver, RetryOn, StoreWork};
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
 
@@ -35,8 +36,13 @@ pub(super) struct Tables {
     pub(super) targets: Vec<Target>,
     /// Namespace and name of every Service that is called.
     pub(super) names: Vec<(Arc<str>, Arc<str>)>,
+    /// The namespaces in which images without a description are assumed to answer everything.
+    pub(super) assuming: BTreeSet<String>,
     requests: Vec<RequestLine>,
-    contents: Vec<String>,
+    /// By [`Content`], from [`Content::NAMED`] on.
+    contents: Vec<Body>,
+    /// The names of the values that answers give and requests need.
+    values: Vec<String>,
 }
 
 /// The behaviour of an image.
@@ -105,6 +111,10 @@ pub(super) enum Op {
     NeedsLogin(u16),
     LogIn,
     Store(StoreWork),
+    /// The request must carry this value.
+    Needs(u16),
+    /// The answer carries this value; whether it is good in this process alone.
+    Gives(u16, Good),
 }
 
 /// A call of one service by another.
@@ -215,12 +225,16 @@ impl Tables {
             .enumerate()
             .filter(|(_, model)| model.current && &*model.namespace == namespace)
         {
-            let fit = model
-                .images
-                .iter()
-                .filter(|described| image::fits(repository, described))
-                .map(String::len)
-                .max();
+            let fit = match model.images.as_slice() {
+                // Nothing said: the workload's name, or the image's last one.
+                [] if name == Some(&*model.name) => Some(1),
+                [] => image::fits(repository, &model.name).then_some(0),
+                images => images
+                    .iter()
+                    .filter(|described| image::fits(repository, described))
+                    .map(String::len)
+                    .max(),
+            };
             let Some(length) = fit else { continue };
             let rank = (length, !model.assumed, name == Some(&*model.name));
             if best.is_none_or(|(_, other)| rank > other) {
@@ -274,14 +288,36 @@ impl Tables {
         match body {
             Body::Empty => Content::EMPTY,
             Body::Page => Content::PAGE,
-            Body::Json(name) => {
-                let index = self.contents.iter().position(|known| known == name).unwrap_or_else(|| {
-                    self.contents.push(name.clone());
-                    self.contents.len() - 1
-                });
+            named => {
+                let index = self
+                    .contents
+                    .iter()
+                    .position(|known| known == named)
+                    .unwrap_or_else(|| {
+                        self.contents.push(named.clone());
+                        self.contents.len() - 1
+                    });
                 Content((Content::NAMED + index) as u16)
             }
         }
+    }
+
+    /// Every body that holds something, with its number.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = (Content, &Body)> {
+        let number = |index| Content((Content::NAMED + index) as u16);
+        self.contents
+            .iter()
+            .enumerate()
+            .map(move |(index, body)| (number(index), body))
+    }
+
+    /// The number of a value's name.
+    pub(super) fn value(&mut self, name: &str) -> u16 {
+        let known = self.values.iter().position(|known| known == name);
+        known.unwrap_or_else(|| {
+            self.values.push(name.to_owned());
+            self.values.len() - 1
+        }) as u16
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod calling;
 mod failures;
+mod journeys;
 mod laws;
 mod load;
 mod memory;

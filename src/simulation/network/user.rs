@@ -2,8 +2,10 @@
 
 use super::Network;
 use super::frame::{Caller, Frame, Outcome};
+use super::load::{Load, Taken};
 use super::queue::What;
 use super::slab::Key;
+use super::tables::Content;
 use super::tally::Place;
 use crate::model::application::StoreWork;
 use crate::model::history::FailureKind;
@@ -29,6 +31,10 @@ pub(super) struct Slot {
     pub(super) via: Option<MachineId>,
     logins: Vec<In>,
     items: Vec<(In, u32)>,
+    /// The values that the user has, and where each is good; nowhere named: everywhere.
+    values: Vec<(u16, Option<In>)>,
+    /// The values that the answer to the present request carries.
+    given: Vec<(u16, Option<In>)>,
 }
 
 impl Slot {
@@ -42,6 +48,42 @@ impl Slot {
         if !self.logged_in(process) {
             self.logins.push(process);
         }
+    }
+
+    /// Whether the present request carries a value that is good in this process.
+    pub(super) fn carries(&self, value: u16, process: In, load: &Load) -> bool {
+        let uses = load
+            .routes
+            .get(self.journey)
+            .and_then(|trip| trip.steps.get(self.step as usize));
+        uses.is_some_and(|stop| stop.uses.contains(&value))
+            && self
+                .values
+                .iter()
+                .any(|(known, good)| *known == value && good.is_none_or(|good| good == process))
+    }
+
+    /// The answer to the present request carries a value.
+    pub(super) fn give(&mut self, value: u16, good: Option<In>) {
+        self.given.retain(|(known, _)| *known != value);
+        self.given.push((value, good));
+    }
+
+    /// Takes the values that a request asks of its answer; false when one of them is not there.
+    fn take(&mut self, wanted: &[Taken], body: Option<Content>) -> bool {
+        for taken in wanted {
+            let given = self.given.iter().find(|(known, _)| *known == taken.value).copied();
+            let shown = || {
+                body.filter(|body| taken.from.contains(body))
+                    .map(|_| (taken.value, None))
+            };
+            let Some(value) = given.or_else(shown) else {
+                return false;
+            };
+            self.values.retain(|(known, _)| *known != taken.value);
+            self.values.push(value);
+        }
+        true
     }
 
     /// Works on the user's items in the store of this process; the count for [`StoreWork::Count`].
@@ -78,14 +120,18 @@ impl Network {
         slot.via = None;
         slot.logins.clear();
         slot.items.clear();
+        slot.values.clear();
+        slot.values
+            .extend(self.load.routes[index].values.iter().map(|&value| (value, None)));
         self.send(key, fabric);
     }
 
     /// Makes the slot's next request.
     fn send(&mut self, key: Key, fabric: &Fabric) {
-        let Some(slot) = self.slots.get(key) else { return };
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.given.clear();
         let trip = &self.load.routes[slot.journey];
-        let stop = trip.steps[slot.step as usize];
+        let stop = &trip.steps[slot.step as usize];
         let connection = slot.connection.filter(|_| trip.kept_alive);
         let via = slot.via;
         let frame = Frame::new(
@@ -93,7 +139,7 @@ impl Network {
             key,
             stop.target,
             Origin::Outside,
-            self.now + trip.timeout,
+            self.now + stop.timeout,
         );
         self.hops += 1;
         let request = self.frames.insert(frame);
@@ -135,14 +181,23 @@ impl Network {
     pub(super) fn answered(&mut self, key: Key, outcome: Outcome, fabric: &Fabric) {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let trip = &self.load.routes[slot.journey];
-        let stop = trip.steps[slot.step as usize];
+        let stop = &trip.steps[slot.step as usize];
         if matches!(outcome, Outcome::Failed(_)) {
             slot.connection = None;
         }
-        let failure = stop.expect.and_then(|(status, body)| match outcome {
+        let failure = stop.expect.as_ref().and_then(|check| match outcome {
             Outcome::Failed(kind) => Some(kind),
-            Outcome::Answer(found, ..) if found != status => Some(FailureKind::Status(found)),
-            Outcome::Answer(_, found, _) => body.filter(|body| *body != found).map(|_| FailureKind::Content),
+            Outcome::Answer(found, ..) if !check.status.contains(found) => Some(FailureKind::Status(found)),
+            Outcome::Answer(_, body, count) => (!check.holds(body, count)).then_some(FailureKind::Content),
+        });
+        let body = match outcome {
+            Outcome::Answer(_, body, _) => Some(body),
+            Outcome::Failed(_) => None,
+        };
+        let failure = failure.or_else(|| match outcome {
+            _ if slot.take(&stop.extract, body) => None,
+            Outcome::Failed(kind) => Some(kind),
+            Outcome::Answer(..) => Some(FailureKind::Content),
         });
         if let Some(kind) = failure {
             self.tally.failed(slot.journey, slot.place, slot.step, kind, self.now);

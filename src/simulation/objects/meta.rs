@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::model::time::{Span, Time};
 use crate::simulation::api::Labels;
 
@@ -32,6 +34,8 @@ pub struct Meta {
     pub deletion: Option<Deletion>,
     /// `generateName`, when it has one.
     pub generate_name: Option<Arc<str>>,
+    /// `managedFields`, as they are written.
+    pub managed: Option<Arc<Value>>,
     /// Finalizers that the user set.
     pub finalizers: Vec<String>,
 }

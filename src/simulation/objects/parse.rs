@@ -15,6 +15,7 @@ mod autoscaling;
 mod budget;
 mod causes;
 mod defaults;
+mod definition;
 mod metadata;
 mod names;
 mod other;
@@ -29,6 +30,7 @@ mod workload;
 
 pub use autoscaling::{TOLERANCE, pod_autoscaler};
 pub use budget::budget;
+pub use definition::check_definition;
 pub use other::{endpoint_slice, event, lease, namespace, node, stored};
 pub use pod::pod;
 pub use service::{NODE_PORTS, service};

@@ -92,6 +92,11 @@ impl Pods {
         }
     }
 
+    /// Completes the last change of a pod: [`Table::amend`]. Nothing that pods are found by may change.
+    pub fn amend(&mut self, number: u32, change: impl FnOnce(&mut Row<Pod>)) {
+        self.table.amend(number, change);
+    }
+
     /// Removes a pod: [`Table::remove`].
     pub fn remove(&mut self, versions: &mut Versions, number: u32) -> Option<Arc<Row<Pod>>> {
         let last = self.table.remove(versions, number)?;

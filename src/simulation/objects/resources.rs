@@ -17,13 +17,18 @@ const fn global(mut resource: Resource) -> Resource {
     resource
 }
 
+const fn with_status(mut resource: Resource) -> Resource {
+    resource.status = true;
+    resource
+}
+
 const fn plain(mut resource: Resource) -> Resource {
     resource.status = false;
     resource
 }
 
 /// How many there are.
-const COUNT: usize = 35;
+const COUNT: usize = 58;
 
 /// All of them, in the order of the constants below.
 pub static RESOURCES: [Served; COUNT] = {
@@ -56,8 +61,8 @@ static BUILT_IN: [Resource; COUNT] = [
     resource("", "v1", "resourcequotas", "ResourceQuota"),
     plain(resource("", "v1", "limitranges", "LimitRange")),
     resource("apps", "v1", "statefulsets", "StatefulSet"),
-    stored("batch", "v1", "jobs", "Job"),
-    stored("batch", "v1", "cronjobs", "CronJob"),
+    with_status(stored("batch", "v1", "jobs", "Job")),
+    with_status(stored("batch", "v1", "cronjobs", "CronJob")),
     resource(
         "autoscaling",
         "v2",
@@ -65,7 +70,7 @@ static BUILT_IN: [Resource; COUNT] = [
         "HorizontalPodAutoscaler",
     ),
     resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget"),
-    stored("networking.k8s.io", "v1", "ingresses", "Ingress"),
+    with_status(stored("networking.k8s.io", "v1", "ingresses", "Ingress")),
     global(stored("networking.k8s.io", "v1", "ingressclasses", "IngressClass")),
     stored("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy"),
     stored("rbac.authorization.k8s.io", "v1", "roles", "Role"),
@@ -90,13 +95,101 @@ static BUILT_IN: [Resource; COUNT] = [
         "StorageClass",
     ))),
     stored("", "v1", "endpoints", "Endpoints"),
-    stored("", "v1", "replicationcontrollers", "ReplicationController"),
+    with_status(stored("", "v1", "replicationcontrollers", "ReplicationController")),
+    with_status(global(stored(
+        "apiextensions.k8s.io",
+        "v1",
+        "customresourcedefinitions",
+        "CustomResourceDefinition",
+    ))),
+    with_status(global(stored(
+        "apiregistration.k8s.io",
+        "v1",
+        "apiservices",
+        "APIService",
+    ))),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingwebhookconfigurations",
+        "MutatingWebhookConfiguration",
+    )),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingwebhookconfigurations",
+        "ValidatingWebhookConfiguration",
+    )),
+    with_status(global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingadmissionpolicies",
+        "ValidatingAdmissionPolicy",
+    ))),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "validatingadmissionpolicybindings",
+        "ValidatingAdmissionPolicyBinding",
+    )),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingadmissionpolicies",
+        "MutatingAdmissionPolicy",
+    )),
+    global(stored(
+        "admissionregistration.k8s.io",
+        "v1",
+        "mutatingadmissionpolicybindings",
+        "MutatingAdmissionPolicyBinding",
+    )),
     plain(resource("apps", "v1", "controllerrevisions", "ControllerRevision")),
+    stored("", "v1", "podtemplates", "PodTemplate"),
+    with_status(global(stored(
+        "certificates.k8s.io",
+        "v1",
+        "certificatesigningrequests",
+        "CertificateSigningRequest",
+    ))),
+    with_status(global(stored(
+        "flowcontrol.apiserver.k8s.io",
+        "v1",
+        "flowschemas",
+        "FlowSchema",
+    ))),
+    with_status(global(stored(
+        "flowcontrol.apiserver.k8s.io",
+        "v1",
+        "prioritylevelconfigurations",
+        "PriorityLevelConfiguration",
+    ))),
+    global(stored("networking.k8s.io", "v1", "ipaddresses", "IPAddress")),
+    with_status(global(stored("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR"))),
+    global(stored("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass")),
+    global(stored("resource.k8s.io", "v1", "deviceclasses", "DeviceClass")),
+    with_status(stored("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim")),
+    stored(
+        "resource.k8s.io",
+        "v1",
+        "resourceclaimtemplates",
+        "ResourceClaimTemplate",
+    ),
+    global(stored("resource.k8s.io", "v1", "resourceslices", "ResourceSlice")),
+    global(stored("storage.k8s.io", "v1", "csidrivers", "CSIDriver")),
+    global(stored("storage.k8s.io", "v1", "csinodes", "CSINode")),
+    stored("storage.k8s.io", "v1", "csistoragecapacities", "CSIStorageCapacity"),
     global(resource(
         "storage.k8s.io",
         "v1",
         "volumeattachments",
         "VolumeAttachment",
+    )),
+    global(stored(
+        "storage.k8s.io",
+        "v1",
+        "volumeattributesclasses",
+        "VolumeAttributesClass",
     )),
 ];
 
@@ -124,28 +217,30 @@ pub static LEASES: &Served = &RESOURCES[9];
 pub static CONFIG_MAPS: &Served = &RESOURCES[10];
 /// PodDisruptionBudgets.
 pub static DISRUPTION_BUDGETS: &Served = &RESOURCES[21];
-/// ResourceQuotas.
-pub static RESOURCE_QUOTAS: &Served = &RESOURCES[15];
-/// LimitRanges.
-pub static LIMIT_RANGES: &Served = &RESOURCES[16];
-/// PriorityClasses.
-pub static PRIORITY_CLASSES: &Served = &RESOURCES[29];
 /// Secrets.
 pub static SECRETS: &Served = &RESOURCES[11];
 /// PersistentVolumeClaims.
 pub static CLAIMS: &Served = &RESOURCES[13];
 /// PersistentVolumes.
 pub static VOLUMES: &Served = &RESOURCES[14];
+/// ResourceQuotas.
+pub static RESOURCE_QUOTAS: &Served = &RESOURCES[15];
+/// LimitRanges.
+pub static LIMIT_RANGES: &Served = &RESOURCES[16];
 /// StatefulSets.
 pub static STATEFUL_SETS: &Served = &RESOURCES[17];
 /// HorizontalPodAutoscalers.
 pub static POD_AUTOSCALERS: &Served = &RESOURCES[20];
+/// PriorityClasses.
+pub static PRIORITY_CLASSES: &Served = &RESOURCES[29];
 /// StorageClasses.
 pub static STORAGE_CLASSES: &Served = &RESOURCES[30];
 /// ControllerRevisions.
-pub static CONTROLLER_REVISIONS: &Served = &RESOURCES[33];
+pub static CONTROLLER_REVISIONS: &Served = &RESOURCES[41];
 /// VolumeAttachments.
-pub static VOLUME_ATTACHMENTS: &Served = &RESOURCES[34];
+pub static VOLUME_ATTACHMENTS: &Served = &RESOURCES[56];
+/// CustomResourceDefinitions.
+pub static DEFINITIONS: &Served = &RESOURCES[33];
 /// The index of [`CONFIG_MAPS`].
 pub const FIRST_STORED: usize = 10;
 

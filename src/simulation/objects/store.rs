@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use super::autoscaling::PodAutoscaler;
 use super::budget::Budget;
+use super::custom::Customs;
 use super::meta::Meta;
 use super::node::{Lease, Node};
 use super::pod::Pod;
 use super::pod_table::Pods;
-use super::resources::RESOURCES;
+use super::resources::{self, RESOURCES};
 use super::service::{EndpointSlice, Service};
 use super::stateful_set::{ControllerRevision, StatefulSet};
 use super::storage::{Claim, StorageClass, Volume, VolumeAttachment};
 use super::stored::{Event, Stored};
 use super::table::{Row, Table, Versions};
 use super::workload::{DaemonSet, Deployment, ReplicaSet};
+use crate::simulation::api::{Resource, Served};
 
 /// A Namespace.
 #[derive(Clone, Debug, Default)]
@@ -61,8 +63,11 @@ pub struct Store {
     pub pod_autoscalers: Table<PodAutoscaler>,
     /// VolumeAttachments.
     pub volume_attachments: Table<VolumeAttachment>,
-    /// The resources kept as written, by index into [`RESOURCES`] (empty tables for the others).
+    /// The resources kept as written, by index into [`RESOURCES`] (empty tables for the others); those of custom
+    /// resources come after them.
     pub stored: Vec<Table<Stored>>,
+    /// The custom resources.
+    pub customs: Customs,
 }
 
 impl Default for Store {
@@ -88,11 +93,34 @@ impl Default for Store {
             pod_autoscalers: Table::default(),
             volume_attachments: Table::default(),
             stored: RESOURCES.iter().map(|_| Table::default()).collect(),
+            customs: Customs::default(),
         }
     }
 }
 
 impl Store {
+    /// The index of a resource's table among those of what is kept as written. The first one stands for a resource that there
+    /// is not: namespaces are not kept as written, so that it is always empty.
+    #[must_use]
+    pub fn index(&self, resource: &Resource) -> usize {
+        let index = if resource.custom {
+            self.customs.table(resource)
+        } else {
+            resources::index(resource)
+        };
+        index.unwrap_or_default()
+    }
+
+    /// The resource of an index.
+    #[must_use]
+    pub fn served(&self, index: usize) -> Served {
+        RESOURCES
+            .get(index)
+            .cloned()
+            .or_else(|| self.customs.at(index))
+            .unwrap_or_else(|| RESOURCES[0].clone())
+    }
+
     /// A pod that exists.
     #[must_use]
     pub fn pod(&self, pod: u32) -> Option<&Row<Pod>> {

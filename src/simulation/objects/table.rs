@@ -194,6 +194,23 @@ impl<T: Clone> Table<T> {
         });
     }
 
+    /// Completes the last change of an object, without a version of its own.
+    pub fn amend(&mut self, number: u32, change: impl FnOnce(&mut Row<T>)) {
+        let Some(Some(row)) = self.rows.get_mut(number as usize) else {
+            return;
+        };
+        let mut after = Row::clone(row);
+        change(&mut after);
+        let after = Arc::new(after);
+        *row = after.clone();
+        let version = after.meta.version;
+        if let Some(last) = self.log.iter_mut().rev().find(|change| change.version <= version)
+            && last.version == version
+        {
+            last.row = after;
+        }
+    }
+
     /// Removes an object.
     pub fn remove(&mut self, versions: &mut Versions, number: u32) -> Option<Arc<Row<T>>> {
         let before = self.rows.get_mut(number as usize)?.take()?;

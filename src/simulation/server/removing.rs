@@ -9,7 +9,7 @@ use crate::model::time::Span;
 use crate::simulation::api::{ApiError, DeleteOptions, Propagation, Served};
 use crate::simulation::control::garbage::{FOREGROUND, ORPHAN};
 use crate::simulation::objects::meta::Deletion;
-use crate::simulation::objects::resources::{self, FIRST_STORED};
+use crate::simulation::objects::resources::DEFINITIONS;
 use crate::simulation::server::tables::Place;
 use crate::simulation::world::World;
 
@@ -33,11 +33,11 @@ impl World {
             _ => {}
         }
         // A namespace has a finalizer of its own in its specification: `kubernetes`.
-        let held = !finalizers.is_empty() || place.resource().own_plural() == "namespaces";
+        let held = !finalizers.is_empty() || self.served(place).own_plural() == "namespaces";
         if finalizers != meta.finalizers {
             self.change_meta(place, |meta| meta.finalizers = finalizers);
         }
-        if place.resource().own_plural() == "pods" {
+        if self.served(place).own_plural() == "pods" {
             self.delete_pod(place.row, "user", options.grace.map(Span::secs));
         } else if !held {
             self.drop_object(place);
@@ -60,7 +60,7 @@ impl World {
 
     /// Tells the controller of a kind that an object of it waits for its finalizers.
     fn deletion_began(&mut self, place: Place) {
-        match place.resource().own_plural() {
+        match self.served(place).own_plural() {
             "namespaces" => self.namespace_ends(place.row),
             "persistentvolumeclaims" => self.claim_changed(place.row),
             "persistentvolumes" => self.volume_changed(place.row),
@@ -75,7 +75,7 @@ impl World {
         if meta.deletion.is_none() || !meta.finalizers.is_empty() {
             return;
         }
-        match place.resource().own_plural() {
+        match self.served(place).own_plural() {
             // One that still runs goes when its kubelet has ended it.
             "pods" if meta.deletion.is_some_and(|deletion| deletion.grace > Span::ZERO) => {}
             "pods" => self.remove_pod(place.row),
@@ -102,9 +102,9 @@ impl World {
         if new.is_empty() {
             return Ok(());
         }
-        let resource = place.resource();
+        let resource = self.served(place);
         Err(ApiError::Invalid {
-            kind: super::tables::full_kind(resource),
+            kind: super::full_kind(&resource),
             name: meta.name.to_string(),
             causes: vec![(
                 "metadata.finalizers".to_owned(),
@@ -123,8 +123,9 @@ impl World {
             return;
         };
         let row = place.row;
+        let resource = self.served(place);
         let store = &mut self.store;
-        match place.resource().own_plural() {
+        match resource.own_plural() {
             "pods" => return self.remove_pod(row),
             "nodes" => self.delete_node(row, "user"),
             "deployments" => {
@@ -208,8 +209,11 @@ impl World {
                 return;
             }
             _ => {
-                let index = resources::index(place.resource()).unwrap_or(FIRST_STORED);
-                store.stored[index].remove(&mut store.versions, row);
+                let index = usize::from(place.resource);
+                let gone = store.stored[index].remove(&mut store.versions, row);
+                if let Some(gone) = gone.filter(|gone| *gone.body.resource == **DEFINITIONS) {
+                    self.undefine(&gone.body.rest);
+                }
             }
         }
         self.left(&meta, place);

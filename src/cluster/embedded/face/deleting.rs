@@ -60,6 +60,18 @@ impl Options {
     }
 }
 
+impl Options {
+    /// How it is deleted.
+    pub(super) const fn delete(&self) -> &DeleteOptions {
+        &self.delete
+    }
+
+    /// Whether nothing is to change.
+    pub(super) const fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+}
+
 /// Deletes an object. Answers with the object when it is still there, or when it is of a kind that is always returned;
 /// else with a `Status`.
 pub(super) fn delete(

@@ -17,6 +17,9 @@ use crate::simulation::api::{Resource, Served};
 /// What the older document is asked for as (`k8s.io/client-go/discovery/discovery_client.go`: `mimePb`).
 const PROTOBUF: &str = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
 
+/// And what it is answered as: an `@` is not allowed in a media type, and Go's clients look at those of answers.
+const ANSWERED: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
 /// The kind of every patch that the documents name. Strategic merge patches are served but not named: clients that see them named
 /// take the fields' merge keys from the document, which has none; without, they know the keys of the built-in kinds by heart.
 const PATCHES: [&str; 3] = [
@@ -187,7 +190,7 @@ fn older(headers: &HeaderMap) -> Answer {
         accept.is_some_and(|accept| accept.split([',', ';']).any(|range| range.trim() == media))
     };
     if accepts(PROTOBUF) {
-        return response::bytes(PROTOBUF, older_as_protobuf());
+        return response::bytes(ANSWERED, older_as_protobuf());
     }
     let version = super::discovery::version()["gitVersion"].clone();
     let document = json!({

@@ -2,7 +2,7 @@
 
 use super::query::decode;
 use super::status::Refusal;
-use crate::simulation::api::Served;
+use crate::simulation::api::{Resource, Served};
 
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,6 +57,45 @@ pub(super) enum Facet {
     Status,
     /// `log`, of a pod.
     Log,
+    /// `scale`, of what has replicas.
+    Scale,
+    /// `eviction`, of a pod.
+    Eviction,
+    /// `binding`, of a pod.
+    Binding,
+    /// A subresource that the embedded cluster has not.
+    Refused(&'static str),
+}
+
+impl Facet {
+    /// What is neither an object nor its status.
+    fn other(resource: &Resource, facet: &str) -> Option<Self> {
+        const SCALED: [(&str, &str); 4] = [
+            ("apps", "deployments"),
+            ("apps", "replicasets"),
+            ("apps", "statefulsets"),
+            ("", "replicationcontrollers"),
+        ];
+        const REFUSED: [&str; 6] = [
+            "ephemeralcontainers",
+            "exec",
+            "attach",
+            "portforward",
+            "proxy",
+            "resize",
+        ];
+        let is_pod = resource.names() == ("", "pods");
+        match facet {
+            "scale" if SCALED.contains(&resource.names()) => Some(Self::Scale),
+            "eviction" if is_pod => Some(Self::Eviction),
+            "binding" if is_pod => Some(Self::Binding),
+            _ if is_pod || resource.names() == ("", "services") || resource.names() == ("", "nodes") => {
+                let refused = REFUSED.into_iter().filter(|name| is_pod || *name == "proxy");
+                refused.into_iter().find(|name| *name == facet).map(Self::Refused)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Target {
@@ -91,7 +130,7 @@ impl Target {
                 None => Facet::Whole,
                 Some("status") if resource.status => Facet::Status,
                 Some("log") if resource.group.is_empty() && resource.plural == "pods" => Facet::Log,
-                Some(_) => return Err(Refusal::Unserved),
+                Some(facet) => Facet::other(&resource, facet).ok_or(Refusal::Unserved)?,
             };
             Ok(Self::Object(Item {
                 resource,
@@ -124,6 +163,10 @@ impl Target {
                 })
             }
             [plural, name] => item(find(plural, false)?, None, name, None),
+            // What comes after `proxy/` is a path of the pod's own.
+            ["namespaces", namespace, plural, name, "proxy", ..] => {
+                item(find(plural, true)?, Some(namespace), name, Some("proxy"))
+            }
             [plural, name, facet] => item(find(plural, false)?, None, name, Some(facet)),
             _ => Err(Refusal::Unserved),
         }

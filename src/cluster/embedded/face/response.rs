@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_TYPE, WARNING};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
@@ -124,6 +124,25 @@ pub(super) fn bytes(media: &'static str, content: Vec<u8>) -> Answer {
 /// A JSON answer.
 pub(super) fn json(code: StatusCode, value: &Value) -> Answer {
     full(code, "application/json", value.to_string())
+}
+
+/// An answer with warnings (RFC 7234, section 5.5; k8s.io/apimachinery/pkg/util/net/http.go: `NewWarningHeader`). They may
+/// have so many bytes together (`k8s.io/apiserver/pkg/endpoints/filters/warning.go`: `truncateAtTotalRunes`).
+pub(super) fn warned(mut answer: Answer, warnings: &[String]) -> Answer {
+    const MOST: usize = 4 * 1024;
+    let mut length = 0;
+    for warning in warnings {
+        length += warning.len();
+        if length > MOST {
+            break;
+        }
+        let text: String = warning.chars().filter(|char| !char.is_control()).collect();
+        let quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+            answer.headers_mut().append(WARNING, value);
+        }
+    }
+    answer
 }
 
 /// A text answer.

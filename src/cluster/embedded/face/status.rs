@@ -30,17 +30,26 @@ pub(super) enum Refusal {
     /// The body's format is not read (`endpoints/handlers/negotiation/errors.go`).
     #[error("the body of the request was in an unknown format - accepted media types include: {0}")]
     MediaType(&'static str),
-    /// A kind of patch that this cluster does not do.
-    #[error("{kind} is not supported by the embedded cluster - accepted media types include: {accepted}")]
-    Patch {
-        /// Its media type.
-        kind: String,
-        /// Those that are.
-        accepted: &'static str,
-    },
     /// The body is too long.
     #[error("Request entity too large: limit is {0}")]
     TooLong(usize),
+    /// A JSON patch has too many operations (`endpoints/handlers/patch.go`).
+    #[error("Request entity too large: The allowed maximum operations in a JSON patch is {most}, got {given}")]
+    TooManyOperations {
+        /// How many there may be.
+        most: usize,
+        /// How many there are.
+        given: usize,
+    },
+    /// A patch that does not apply (`endpoints/handlers/patch.go`).
+    #[error("the server rejected our request due to an error in our request ({0})")]
+    Unprocessable(String),
+    /// Others own what an applied object would change (`pkg/util/managedfields/internal/conflict.go`).
+    #[error("{}", conflict_words(.0))]
+    ApplyConflict(Vec<(String, String)>),
+    /// What is wrong is on the server's side of the words (`endpoints/handlers/responsewriters/status.go`).
+    #[error("{0}")]
+    Plain(String),
     /// The request makes no sense.
     #[error("{0}")]
     BadRequest(String),
@@ -116,8 +125,8 @@ impl Refusal {
             Self::Unserved | Self::Store(ApiError::NotFound { .. }) => (404, "NotFound"),
             Self::Method => (405, "MethodNotAllowed"),
             Self::NotAcceptable(_) => (406, "NotAcceptable"),
-            Self::MediaType(_) | Self::Patch { .. } => (415, "UnsupportedMediaType"),
-            Self::TooLong(_) => (413, "RequestEntityTooLarge"),
+            Self::MediaType(_) => (415, "UnsupportedMediaType"),
+            Self::TooLong(_) | Self::TooManyOperations { .. } => (413, "RequestEntityTooLarge"),
             Self::BadRequest(_) | Self::Store(ApiError::BadRequest(_)) => (400, "BadRequest"),
             Self::WatchExpired { .. } | Self::ListExpired | Self::ContinueExpired { .. } => (410, "Expired"),
             Self::FutureVersion { .. } => (504, "Timeout"),
@@ -125,8 +134,10 @@ impl Refusal {
             Self::Store(ApiError::Conflict { .. }) => (409, "Conflict"),
             Self::Store(ApiError::Invalid { .. }) => (422, "Invalid"),
             Self::Store(ApiError::Forbidden(_)) => (403, "Forbidden"),
+            Self::Unprocessable(_) => (422, "Invalid"),
+            Self::ApplyConflict(_) => (409, "Conflict"),
             Self::Store(ApiError::TooManyRequests { .. }) => (429, "TooManyRequests"),
-            Self::VersionOnCreate | Self::Store(ApiError::Internal(_)) => (500, ""),
+            Self::VersionOnCreate | Self::Plain(_) | Self::Store(ApiError::Internal(_)) => (500, ""),
             Self::Driver(_) => (500, "InternalError"),
         }
     }
@@ -158,13 +169,18 @@ impl Refusal {
                 Some(details)
             }
             Self::Driver(error) => Some(json!({"causes": [{"message": error.to_string()}]})),
-            Self::Unserved | Self::Method => Some(json!({})),
+            Self::ApplyConflict(conflicts) => {
+                let cause = |(manager, field): &(String, String)| json!({"reason": "FieldManagerConflict", "message": format!("conflict with {manager}"), "field": field});
+                Some(json!({"causes": conflicts.iter().map(cause).collect::<Vec<_>>()}))
+            }
+            Self::Unserved | Self::Method | Self::Unprocessable(_) => Some(json!({})),
             #[cfg(feature = "serve")]
             Self::Unauthorized => None,
             Self::NotAcceptable(_)
             | Self::MediaType(_)
-            | Self::Patch { .. }
             | Self::TooLong(_)
+            | Self::TooManyOperations { .. }
+            | Self::Plain(_)
             | Self::BadRequest(_)
             | Self::WatchExpired { .. }
             | Self::ListExpired
@@ -208,6 +224,23 @@ impl Refusal {
         }
         answer
     }
+}
+
+/// All conflicts, by manager.
+fn conflict_words(conflicts: &[(String, String)]) -> String {
+    if let [(manager, path)] = conflicts {
+        return format!("Apply failed with 1 conflict: conflict with {manager}: {path}");
+    }
+    let mut managers: Vec<&str> = conflicts.iter().map(|(manager, _)| manager.as_str()).collect();
+    managers.sort_unstable();
+    managers.dedup();
+    let mut lines = Vec::new();
+    for manager in managers {
+        lines.push(format!("conflicts with {manager}:"));
+        let paths = conflicts.iter().filter(|(other, _)| other == manager);
+        lines.extend(paths.map(|(_, path)| format!("- {path}")));
+    }
+    format!("Apply failed with {} conflicts: {}", conflicts.len(), lines.join("\n"))
 }
 
 /// Details that name a thing; `qualified` is a plural name or a kind with its group, as in `deployments.apps`.

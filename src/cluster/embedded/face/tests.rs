@@ -1,6 +1,7 @@
 //! The face as clients see it: a real [`kube::Client`] over a small store.
 
 mod forms;
+mod hostile;
 mod listing;
 mod raw;
 pub(crate) mod store;

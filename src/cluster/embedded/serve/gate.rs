@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tower::Service as _;
 
 use super::dates::Calendar;
+use super::protobuf;
 use crate::cluster::embedded::driver::Live;
 use crate::cluster::embedded::face::{Face, LONGEST_BODY, refuse};
 
@@ -74,7 +75,7 @@ impl<W: Live + 'static> Gate<W> {
     }
 
     pub(super) async fn answer(mut self, request: Request<Incoming>, trust: Trust) -> Result<Answer, Infallible> {
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let is_open = head.method == Method::GET && OPEN.contains(&head.uri.path());
         if self.admits(&head.headers) {
             trust.earn();
@@ -88,6 +89,18 @@ impl<W: Live + 'static> Gate<W> {
         let body = match self.read(&head.headers, body).await {
             Ok(body) => body,
             Err(answer) => return Ok(*answer),
+        };
+        let is_protobuf = head
+            .headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|media| media == protobuf::MEDIA);
+        let body = match protobuf::json(&body) {
+            Some(json) if is_protobuf => {
+                head.headers
+                    .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                json.into()
+            }
+            _ => body,
         };
         let body = self.calendar.to_cluster(body);
         let Ok(answer) = self.face.call(Request::from_parts(head, Body::from(body))).await;

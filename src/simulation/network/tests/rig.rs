@@ -104,7 +104,7 @@ impl Rig {
     pub(super) fn of(seed: u64, model: &str, replicas: u32) -> Self {
         let app: Application = yaml(model);
         let mut network = Network::new(seed);
-        network.install("shop", &app).expect("the shop's model");
+        network.install("shop", &app).expect("the model");
         let mut rig = Self {
             fabric: Fabric::default(),
             network,
@@ -112,7 +112,8 @@ impl Rig {
             replicas: Vec::new(),
         };
         for (name, service) in &app.services {
-            let model = rig.network.model_for("shop", &service.images[0], name);
+            let image = service.images.first().map_or("any", String::as_str);
+            let model = rig.network.model_for("shop", image, name);
             assert!(model.is_some());
             rig.service("shop", name, replicas, model);
         }

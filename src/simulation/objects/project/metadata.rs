@@ -78,6 +78,9 @@ fn metadata(resource: &Resource, meta: &Meta) -> Object {
         );
         put(&mut all, "deletionGracePeriodSeconds", deletion.grace.0 / 1_000_000);
     }
+    if let Some(managed) = &meta.managed {
+        put(&mut all, "managedFields", Value::clone(managed));
+    }
     all
 }
 

@@ -56,6 +56,7 @@ fn meta(name: &str) -> Meta {
             uid: 6,
             row: 0,
         }),
+        managed: None,
         deletion: Some(Deletion {
             at: at(60),
             grace: Span::secs(30),

@@ -106,9 +106,10 @@ async fn a_body_may_have_three_mebibytes() {
 }
 
 #[rstest]
-#[case("POST", "/api/v1/namespaces/shop/configmaps", "application/yaml")]
+#[case("POST", "/api/v1/namespaces/shop/configmaps", "text/plain")]
+#[case("POST", "/api/v1/namespaces/shop/configmaps", "application/vnd.kubernetes.protobuf")]
 #[case("PATCH", "/api/v1/namespaces/shop/configmaps/a", "application/json")]
-#[case("PATCH", "/api/v1/namespaces/shop/configmaps/a", "application/json-patch+json")]
+#[case("PATCH", "/api/v1/namespaces/shop/configmaps/a", "application/apply-patch+cbor")]
 #[tokio::test]
 async fn another_format_is_unsupported(#[case] method: &str, #[case] path: &str, #[case] media: &str) {
     let fixture = Fixture::new().await;

@@ -232,6 +232,23 @@ impl ApiStore for Store {
         Ok(())
     }
 
+    fn bind(&mut self, _namespace: &str, pod: &str, _node: &str, _dry_run: bool) -> Result<(), ApiError> {
+        Err(ApiError::Forbidden(format!("{pod} is not to be bound")))
+    }
+
+    fn set_managers(&mut self, resource: &Served, namespace: Option<&str>, name: &str, managers: Option<Arc<Value>>) {
+        let key = (resource.plural.to_string(), namespace.map(Arc::from), Arc::from(name));
+        let Some(object) = self.objects.get_mut(&key) else {
+            return;
+        };
+        let mut whole = object.body.project();
+        whole["metadata"]["managedFields"] = managers.map(|all| Value::clone(&all)).unwrap_or_default();
+        object.body = Arc::new(Body(whole));
+        if let Some(last) = self.log.last_mut().filter(|last| last.version == object.version) {
+            last.object = object.clone();
+        }
+    }
+
     fn pod_log(&self, _namespace: &str, pod: &str) -> Option<Vec<String>> {
         (pod != "silent").then(|| (1..=3).map(|line| format!("{pod} line {line}")).collect())
     }

@@ -171,24 +171,40 @@ async fn a_merge_patch_removes_what_is_null() {
 }
 
 #[tokio::test]
-async fn other_patches_are_said_to_be_missing() {
+async fn an_object_is_applied_and_who_applied_it_is_known() {
     let fixture = Fixture::new().await;
-    fixture
+    let apply = async |manager: &str, value: &str, force: bool| {
+        let params = PatchParams::apply(manager);
+        let params = if force { params.force() } else { params };
+        let change = map("settings", value);
+        fixture.maps().patch("settings", &params, &Patch::Apply(&change)).await
+    };
+    let first = apply("one", "a", false).await.unwrap();
+    assert_eq!(
+        first.metadata.managed_fields.as_ref().unwrap()[0].manager.as_deref(),
+        Some("one")
+    );
+    let again = apply("one", "a", false).await.unwrap();
+    assert_eq!(again.metadata.resource_version, first.metadata.resource_version);
+    let refused = status(apply("two", "b", false).await.unwrap_err());
+    assert_eq!((refused.code, refused.reason.as_str()), (409, "Conflict"));
+    assert_eq!(
+        refused.message,
+        "Apply failed with 1 conflict: conflict with \"one\": .data.key"
+    );
+    let cause = &refused.details.unwrap().causes[0];
+    assert_eq!(
+        (cause.reason.as_str(), cause.field.as_str()),
+        ("FieldManagerConflict", ".data.key")
+    );
+    let forced = apply("two", "b", true).await.unwrap();
+    assert_eq!(forced.data.unwrap()["key"], "b");
+    let nobody = PatchParams::default();
+    let unnamed = fixture
         .maps()
-        .create(&PostParams::default(), &map("settings", "one"))
-        .await
-        .unwrap();
-    let params = PatchParams::apply("me");
-    let change = map("settings", "two");
-    for patch in [Patch::Apply(&change), Patch::Strategic(&change)] {
-        let refused = status(fixture.maps().patch("settings", &params, &patch).await.unwrap_err());
-        assert_eq!((refused.code, refused.reason.as_str()), (415, "UnsupportedMediaType"));
-        assert!(
-            refused.message.contains("is not supported by the embedded cluster"),
-            "{}",
-            refused.message
-        );
-    }
+        .patch("settings", &nobody, &Patch::Apply(map("settings", "c")))
+        .await;
+    assert_eq!(status(unnamed.unwrap_err()).code, 422);
 }
 
 #[tokio::test]

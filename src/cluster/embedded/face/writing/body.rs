@@ -7,41 +7,55 @@ use serde_json::{Value, json};
 
 use super::super::path::Item;
 use super::super::status::Refusal;
+use super::decode::Body;
 use crate::simulation::api::{ApiError, Resource};
 
 /// The body of a create or replace.
-pub(in super::super) struct Content(Bytes);
+pub(in super::super) struct Content {
+    bytes: Bytes,
+    yaml: bool,
+}
 
 impl Content {
     /// # Errors
-    /// When it is not JSON by its `Content-Type`.
-    pub(in super::super) fn new(headers: &HeaderMap, body: Bytes) -> Result<Self, Refusal> {
+    /// When it is neither JSON nor YAML by its `Content-Type`.
+    pub(in super::super) fn new(headers: &HeaderMap, bytes: Bytes) -> Result<Self, Refusal> {
         match media_type(headers).as_deref() {
-            None | Some("application/json") => Ok(Self(body)),
-            Some(_) => Err(Refusal::MediaType("application/json")),
+            None | Some("application/json") => Ok(Self { bytes, yaml: false }),
+            Some("application/yaml") => Ok(Self { bytes, yaml: true }),
+            Some(_) => Err(Refusal::MediaType("application/json, application/yaml")),
         }
     }
 
-    /// The object, with its types.
-    pub(super) fn object(&self, resource: &Resource) -> Result<Value, Refusal> {
+    /// The object, with its types, and the fields that it has twice.
+    pub(in super::super) fn object(&self, resource: &Resource) -> Result<Body, Refusal> {
+        self.object_of(&resource.kind, &resource.api_version())
+    }
+
+    /// The object as one of a kind.
+    pub(in super::super) fn object_of(&self, kind: &str, api_version: &str) -> Result<Body, Refusal> {
         // k8s.io/apiserver/pkg/endpoints/handlers/rest.go: transformDecodeError
         let unrecognized = |why: &str| {
-            let (kind, start) = (&resource.kind, summary(&self.0));
+            let start = summary(&self.bytes);
             let why = format!("the object provided is unrecognized (must be of type {kind}): {why} ({start})");
             Refusal::BadRequest(why)
         };
-        let mut object: Value = serde_json::from_slice(&self.0)
-            .map_err(|error| unrecognized(&format!("couldn't get version/kind; json parse error: {error}")))?;
+        let format = if self.yaml { "yaml" } else { "json" };
+        let read = if self.yaml {
+            Body::yaml(&self.bytes)
+        } else {
+            Body::json(&self.bytes)
+        };
+        let mut read =
+            read.map_err(|error| unrecognized(&format!("couldn't get version/kind; {format} parse error: {error}")))?;
+        let object = &mut read.value;
         if !object.is_object() {
-            return Err(unrecognized(
-                "couldn't get version/kind; json parse error: not an object",
-            ));
+            return Err(unrecognized(&format!(
+                "couldn't get version/kind; {format} parse error: not an object"
+            )));
         }
         // Kubernetes' decoder takes what is missing from the path.
-        for (key, default) in [
-            ("kind", resource.kind.to_string()),
-            ("apiVersion", resource.api_version()),
-        ] {
+        for (key, default) in [("kind", kind), ("apiVersion", api_version)] {
             if object[key].as_str().unwrap_or_default().is_empty() {
                 object[key] = json!(default);
             }
@@ -49,8 +63,8 @@ impl Content {
         if !object["metadata"].is_object() {
             object["metadata"] = json!({});
         }
-        check_types(&object, resource)?;
-        Ok(object)
+        check_kind(object, kind, api_version)?;
+        Ok(read)
     }
 }
 
@@ -60,22 +74,23 @@ pub(in super::super) fn json_body(body: &[u8]) -> Result<Value, Refusal> {
 }
 
 /// The media type of a body, without its parameters.
-pub(super) fn media_type(headers: &HeaderMap) -> Option<String> {
+pub(in super::super) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// Refuses an object of another type than the path's (`endpoints/handlers/create.go`, `rest.go`).
 pub(super) fn check_types(object: &Value, resource: &Resource) -> Result<(), Refusal> {
+    check_kind(object, &resource.kind, &resource.api_version())
+}
+
+fn check_kind(object: &Value, wanted: &str, expected: &str) -> Result<(), Refusal> {
     let text = |key: &str| object[key].as_str().unwrap_or_default();
-    let (kind, version, expected) = (text("kind"), text("apiVersion"), resource.api_version());
+    let (kind, version) = (text("kind"), text("apiVersion"));
     let refuse = |why| Err(Refusal::BadRequest(why));
-    if kind != resource.kind {
+    if kind != wanted {
         let short = version.rsplit('/').next().unwrap_or_default();
-        return refuse(format!(
-            "{kind} in version \"{short}\" cannot be handled as a {}",
-            resource.kind
-        ));
+        return refuse(format!("{kind} in version \"{short}\" cannot be handled as a {wanted}"));
     }
     if version != expected {
         return refuse(format!(
@@ -125,7 +140,7 @@ pub(super) fn check_named(object: &Value, resource: &Resource) -> Result<(), Ref
 }
 
 /// Refuses an object of another name than the path's (`endpoints/handlers/rest.go`: `checkName`).
-pub(super) fn check_name(object: &Value, item: &Item) -> Result<(), Refusal> {
+pub(in super::super) fn check_name(object: &Value, item: &Item) -> Result<(), Refusal> {
     let stated = |key: &str| object["metadata"][key].as_str().unwrap_or_default();
     let (name, namespace) = (stated("name"), stated("namespace"));
     let refuse = |why| Err(Refusal::BadRequest(why));

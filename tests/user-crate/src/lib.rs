@@ -1,0 +1,1 @@
+//! The application itself: the manifests are what is tested here.
