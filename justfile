@@ -27,6 +27,10 @@ doc:
 bench:
     cargo bench --locked
 
+# how the embedded cluster grows: 100 to 5,000 nodes; some minutes
+scale:
+    cargo bench --locked --bench scale -- table 3
+
 # the workshop's story on the embedded cluster
 story:
     cargo run --locked --quiet

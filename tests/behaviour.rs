@@ -8,10 +8,12 @@ mod behaviour {
     mod bench;
     mod containers;
     mod deleting;
+    mod disruption;
     mod ending;
     mod pod_gc;
     mod probes;
     mod rolling_update;
+    mod rollouts;
     mod scene;
     mod scheduler;
     mod stateful_sets;

@@ -267,6 +267,20 @@ pub trait ApiStore {
     fn get(&self, resource: &Served, namespace: Option<&str>, name: &str) -> Option<ApiObject>;
     /// All objects of a resource, or those of a namespace, ordered by namespace and name.
     fn list(&self, resource: &Served, namespace: Option<&str>) -> Vec<ApiObject>;
+    /// The first objects of a list that come after a namespace and name, and how many come after those.
+    fn page(
+        &self,
+        resource: &Served,
+        namespace: Option<&str>,
+        after: (&str, &str),
+        limit: usize,
+    ) -> (Vec<ApiObject>, usize) {
+        let mut objects = self.list(resource, namespace);
+        objects.retain(|it| (it.namespace.as_deref().unwrap_or_default(), &*it.name) > after);
+        let left = objects.len().saturating_sub(limit);
+        objects.truncate(limit);
+        (objects, left)
+    }
     /// The changes of a resource after a version, in order.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub mod node_lifecycle;
 pub mod pod_autoscaler;
 pub mod pod_gc;
 pub mod pods;
+pub mod preempting;
+mod proportion;
 pub mod replica_sets;
 pub mod revisions;
 pub mod routing;

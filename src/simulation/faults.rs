@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::addresses::Addresses;
 use super::event::Event;
 use super::fabric::{MachineId, Power};
+use super::objects::selector::Selector;
 use super::world::World;
 use crate::model::fault::{Candidate, Fault, Mode, NodeFailure, PodFailure, PodSelection};
 use crate::model::history::{Victim, What};
@@ -208,17 +209,24 @@ impl World {
     /// The names of the pods to delete, in the order in which they are.
     fn choose_pods(&self, failure: &PodFailure) -> Vec<String> {
         let namespace = failure.namespace.as_deref().unwrap_or(&self.loaded);
-        let mut names: Vec<String> = self
-            .store
-            .pods
-            .by_name(Some(namespace))
-            .filter(|(_, row)| row.meta.deletion.is_none() && !row.body.is_finished() && row.body.node.is_some())
-            .filter(|(_, row)| match &failure.selection {
-                PodSelection::App(app) => *row.body.app == **app,
-                PodSelection::Label(key, value) => row.meta.labels.get(key) == Some(value),
-            })
-            .map(|(_, row)| row.meta.name.to_string())
+        let pods: Vec<_> = match &failure.selection {
+            PodSelection::App(app) => self
+                .store
+                .pods
+                .of_app(namespace, app)
+                .map(|(_, row)| row.clone())
+                .collect(),
+            PodSelection::Label(key, value) => {
+                let wanted = Selector::labels(&[(key.clone(), value.clone())].into());
+                self.store.pods.selected(namespace, &wanted)
+            }
+        };
+        let mut names: Vec<String> = pods
+            .into_iter()
+            .filter(|row| row.meta.deletion.is_none() && !row.body.is_finished() && row.body.node.is_some())
+            .map(|row| row.meta.name.to_string())
             .collect();
+        names.sort_unstable();
         if let Some(count) = failure.count {
             Stream::new(failure.seed.unwrap_or(self.seed), "fault/pods").shuffle(&mut names);
             names.truncate(count as usize);

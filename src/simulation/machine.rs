@@ -124,7 +124,7 @@ impl World {
             pods: BTreeSet::new(),
             images: BTreeSet::new(),
             addresses: 0,
-            subnet: id.0 % 256,
+            subnet: id.0,
             outage: Outage::default(),
         });
         let zone = self
@@ -259,7 +259,7 @@ impl World {
             },
             since: self.now,
             address: it.address,
-            pod_cidr: format!("10.244.{}.0/24", it.subnet).into(),
+            pod_cidr: format!("{}/24", Ipv4Addr::from(pod_range(it.subnet))).into(),
         };
         let meta = Meta {
             name: it.name.clone(),
@@ -417,7 +417,30 @@ impl World {
     pub(super) fn next_address(&mut self, id: MachineId) -> Ipv4Addr {
         let it = &mut self.machines[id.0 as usize];
         it.addresses += 1;
-        // 10.244.N.0/24 and on: the kind default pod subnet 10.244.0.0/16.
-        Ipv4Addr::from(0x0af4_0000 + (it.subnet << 8) + 1 + it.addresses % 254)
+        Ipv4Addr::from(pod_range(it.subnet) + 1 + it.addresses % 254)
+    }
+}
+
+/// The first address of a pod subnet: of 10.244.N.0/24 (the kind default pod subnet is 10.244.0.0/16), and of 10.128.0.0/10 where
+/// that has no more room; 10.192.0.0 is never reached with fewer than 16,640 machines.
+const fn pod_range(subnet: u32) -> u32 {
+    match subnet {
+        number @ 0..256 => 0x0af4_0000 + (number << 8),
+        number => 0x0a80_0000 + ((number - 256) << 8),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_of_ten_thousand_machines_share_addresses() {
+        let ranges: BTreeSet<u32> = (0..10_000).map(|machine| pod_range(machine) >> 8).collect();
+        assert_eq!(ranges.len(), 10_000);
+        // 10.96.0.0/16 is the Services', 10.0.0.0 and on the machines' own.
+        assert!(ranges.iter().all(|range| range >> 8 >= 0x0a80));
     }
 }

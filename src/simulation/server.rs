@@ -1,20 +1,17 @@
 //! The world as an API server's store: reads, commands and what they set off.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::api::{ApiChange, ApiError, ApiObject, ApiStore, DeleteOptions, Expired, Part, Project, Resource, Served};
-use super::fabric::ServiceId;
 use super::objects::budget::Budget;
 use super::objects::meta::Meta;
 use super::objects::resources::RESOURCES;
-use super::objects::service::EndpointSlice;
-use super::objects::store::named;
 use super::objects::table::{Change, Row, Table};
 use super::objects::{parse, unmodelled};
 use super::world::World;
+use services::keep_addresses;
 
 /// Runs an expression on the table of a resource; with `[&mut]` in front on one that it may change.
 macro_rules! with_table {
@@ -110,6 +107,7 @@ mod nodes;
 mod placing;
 mod refusing;
 mod removing;
+mod services;
 mod stateful;
 mod stored;
 pub mod tables;
@@ -189,6 +187,20 @@ impl ApiStore for World {
 
     fn list(&self, resource: &Served, namespace: Option<&str>) -> Vec<ApiObject> {
         with_table!(self.store, resource, table => table.by_name(namespace).map(|(_, row)| object(resource, row)).collect())
+    }
+
+    fn page(
+        &self,
+        resource: &Served,
+        namespace: Option<&str>,
+        after: (&str, &str),
+        limit: usize,
+    ) -> (Vec<ApiObject>, usize) {
+        with_table!(self.store, resource, table => {
+            let mut rows = table.after(namespace, after);
+            let first = rows.by_ref().take(limit).map(|(_, row)| object(resource, row)).collect();
+            (first, rows.count())
+        })
     }
 
     fn changes(&self, resource: &Served, after: u64) -> Result<Vec<ApiChange>, Expired> {
@@ -420,55 +432,6 @@ impl World {
         Ok(())
     }
 
-    fn insert_service(&mut self, object: &Value) -> Result<(), ApiError> {
-        let (meta, mut body) = parse::service(object)?;
-        let meta = self.stamped(meta);
-        let (namespace, name) = (meta.namespace.clone(), meta.name.clone());
-        let id = ServiceId(self.fabric.services.len() as u32);
-        self.fabric.services.push((namespace.clone(), name.clone()));
-        body.id = id;
-        let mut spec = (*body.spec).clone();
-        // The kind default service subnet 10.96.0.0/16.
-        let address = Ipv4Addr::from(0x0a60_0000 + 10 + id.0);
-        if spec["clusterIP"].is_null() && spec["type"] != "ExternalName" {
-            spec["clusterIP"] = json!(address.to_string());
-            spec["clusterIPs"] = json!([address.to_string()]);
-        }
-        if matches!(spec["type"].as_str(), Some("NodePort" | "LoadBalancer")) {
-            for (index, port) in spec["ports"].as_array_mut().into_iter().flatten().enumerate() {
-                if port["nodePort"].is_null() {
-                    port["nodePort"] = json!(30_100 + id.0 * 8 + index as u32);
-                }
-            }
-        }
-        let ports: Vec<Value> = spec["ports"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(|port| {
-                let target = if port["targetPort"].is_number() { &port["targetPort"] } else { &port["port"] };
-                json!({ "name": port["name"].as_str().unwrap_or(""), "port": target, "protocol": port["protocol"].as_str().unwrap_or("TCP") })
-            })
-            .collect();
-        body.spec = Arc::new(spec);
-        let slice = Meta {
-            created: self.now,
-            labels: Arc::new([("kubernetes.io/service-name".to_owned(), name.to_string())].into()),
-            ..named(&namespace, format!("{name}-{}", self.suffix()))
-        };
-        let slice = EndpointSlice {
-            service: name,
-            ports: Arc::new(Value::Array(ports)),
-            endpoints: Vec::new(),
-        }
-        .stored_as(slice, self);
-        body.slice = Some(slice);
-        let row = self.store.services.insert(&mut self.store.versions, meta, body);
-        self.route_service(row);
-        self.service_changed(row);
-        Ok(())
-    }
-
     fn update(
         &mut self,
         resource: &Served,
@@ -617,26 +580,4 @@ impl World {
         }
         Ok(())
     }
-}
-
-impl EndpointSlice {
-    fn stored_as(self, meta: Meta, world: &mut World) -> u32 {
-        world.store.slices.insert(&mut world.store.versions, meta, self)
-    }
-}
-
-/// A service's new specification with the address and node ports that the old one was given.
-fn keep_addresses(old: &Value, new: &Value) -> Arc<Value> {
-    let mut spec = new.clone();
-    for field in ["clusterIP", "clusterIPs"] {
-        if spec[field].is_null() && !old[field].is_null() {
-            spec[field] = old[field].clone();
-        }
-    }
-    for (index, port) in spec["ports"].as_array_mut().into_iter().flatten().enumerate() {
-        if port["nodePort"].is_null() && !old["ports"][index]["nodePort"].is_null() {
-            port["nodePort"] = old["ports"][index]["nodePort"].clone();
-        }
-    }
-    Arc::new(spec)
 }

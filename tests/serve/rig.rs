@@ -165,13 +165,13 @@ impl Drop for Up {
 /// The lines of a command that goes on; it ends when this is dropped.
 pub(crate) struct Lines {
     child: Child,
-    lines: mpsc::Receiver<String>,
+    printed: mpsc::Receiver<String>,
     seen: String,
 }
 
 impl Lines {
     pub(crate) fn of(mut child: Child) -> Self {
-        let (to, lines) = mpsc::channel();
+        let (to, printed) = mpsc::channel();
         let output = BufReader::new(child.stdout.take().unwrap());
         // Reads on its own, so that a line that does not come can be given up on.
         std::thread::spawn(move || {
@@ -183,7 +183,7 @@ impl Lines {
         });
         Self {
             child,
-            lines,
+            printed,
             seen: String::new(),
         }
     }
@@ -191,19 +191,19 @@ impl Lines {
     /// The next line.
     #[track_caller]
     pub(crate) fn next(&mut self) -> String {
-        let line = self.lines.recv_timeout(PATIENCE);
+        let line = self.printed.recv_timeout(PATIENCE);
         let line = line.unwrap_or_else(|_| panic!("no more lines after\n{}", self.seen));
         self.seen.push_str(&line);
         self.seen.push('\n');
         line
     }
 
-    /// The next line that is like this.
+    /// The next line that is right.
     #[track_caller]
-    pub(crate) fn find(&mut self, like: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn find(&mut self, is_right: impl Fn(&str) -> bool) -> String {
         loop {
             let line = self.next();
-            if like(&line) {
+            if is_right(&line) {
                 return line;
             }
         }

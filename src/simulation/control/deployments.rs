@@ -37,10 +37,20 @@ impl World {
         let newest = sets.iter().copied().find(|&set| self.hash_of(set) == hash);
         let old: Vec<u32> = sets.iter().copied().filter(|&set| Some(set) != newest).collect();
         // A change of the number alone scales what is active before any roll-out step (sync.go `isScalingEvent`, `scale`).
-        if self.autoscaled_differs(row, it.body.replicas) {
+        let before = self.desired.insert(row, it.body.replicas);
+        let paused = it.body.spec["paused"] == true;
+        if paused || before.is_some_and(|before| before != it.body.replicas) {
             let active: Vec<u32> = sets.iter().copied().filter(|&set| self.set_replicas(set) > 0).collect();
-            if let [only] = active[..] {
-                self.scale_set(only, it.body.replicas);
+            match active[..] {
+                // `FindActiveOrLatest`: a paused one has no roll-out step that would scale what is at zero.
+                [] if paused => {
+                    if let Some(set) = newest.or_else(|| sets.last().copied()) {
+                        self.scale_set(set, it.body.replicas);
+                    }
+                }
+                [] => {}
+                [only] => self.scale_set(only, it.body.replicas),
+                _ => self.scale_in_proportion(&it, newest, &active, before.unwrap_or(it.body.replicas)),
             }
             return self.update_status(row);
         }
@@ -73,12 +83,7 @@ impl World {
             }
         }
         self.update_status(row);
-    }
-
-    /// Whether the wanted number differs from the one last acted on; remembers the new one.
-    fn autoscaled_differs(&mut self, row: u32, replicas: u32) -> bool {
-        let before = self.desired.insert(row, replicas);
-        before.is_some_and(|before| before != replicas)
+        self.forget_old_sets(row, &old);
     }
 
     fn grow_new(&mut self, it: &Row<Deployment>, newest: u32, old: &[u32], surge: u32) -> bool {
@@ -126,12 +131,12 @@ impl World {
         }
     }
 
-    fn set_replicas(&self, set: u32) -> u32 {
+    pub(super) fn set_replicas(&self, set: u32) -> u32 {
         self.store.replica_sets.get(set).map_or(0, |set| set.body.replicas)
     }
 
     /// A ReplicaSet's available and all pods, as its status says.
-    fn set_status(&self, set: u32) -> (u32, u32) {
+    pub(super) fn set_status(&self, set: u32) -> (u32, u32) {
         self.store
             .replica_sets
             .get(set)
@@ -150,7 +155,7 @@ impl World {
             .unwrap_or_default()
     }
 
-    fn scale_set(&mut self, set: u32, replicas: u32) {
+    pub(super) fn scale_set(&mut self, set: u32, replicas: u32) {
         if self.set_replicas(set) == replicas {
             return;
         }

@@ -65,13 +65,9 @@ impl World {
         let Some(budget) = self.store.budgets.shared(row).cloned() else {
             return;
         };
-        let guarded: Vec<Arc<Row<Pod>>> = self
-            .store
-            .pods
-            .by_name(Some(&budget.meta.namespace))
-            .filter(|(_, pod)| budget.body.guards(&pod.meta.labels))
-            .map(|(_, pod)| pod.clone())
-            .collect();
+        let guarded = budget.body.selector.as_ref().map_or_else(Vec::new, |selector| {
+            self.store.pods.selected(&budget.meta.namespace, selector)
+        });
         let now = self.now;
         let before = &budget.body.status;
         let status = match self.expected(&budget.body, &guarded) {
@@ -170,6 +166,11 @@ impl World {
                         .map(|deployment| (above.uid, deployment.body.replicas)),
                     None => Some((owner.uid, set.body.replicas)),
                 })),
+            "StatefulSet" => Ok(store
+                .stateful_sets
+                .get(owner.row)
+                .filter(|set| set.meta.uid == owner.uid)
+                .map(|set| (owner.uid, set.body.replicas))),
             "DaemonSet" => Err("daemonsets.apps does not implement the scale subresource".to_owned()),
             "Job" => Err("jobs.batch does not implement the scale subresource".to_owned()),
             _ => Ok(None),

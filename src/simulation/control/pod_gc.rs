@@ -36,10 +36,11 @@ impl World {
         if machines.is_empty() {
             return;
         }
-        let pods = self.store.pods.iter().filter(|(_, pod)| {
-            pod.meta.deletion.is_some() && pod.body.node.is_some_and(|machine| machines.contains(&machine))
-        });
-        let pods: Vec<u32> = pods.map(|(row, _)| row).collect();
+        let pods = machines.into_iter().flat_map(|machine| self.store.pods.on(machine));
+        let pods: Vec<u32> = pods
+            .filter(|(_, pod)| pod.meta.deletion.is_some())
+            .map(|(row, _)| row)
+            .collect();
         for pod in pods {
             self.store.change_pod(pod, |pod| pod.body.phase = Phase::Failed);
             self.delete_pod(pod, "pod-gc", Some(Span::ZERO));

@@ -21,6 +21,8 @@ use crate::model::time::{Span, Time};
 pub struct Pending {
     /// To be tried, highest priority first, then oldest.
     active: BTreeSet<(Reverse<i32>, u32)>,
+    /// The version of the PodDisruptionBudgets that the scheduler knows.
+    pub(super) budgets: u64,
     /// Tried in vain.
     unschedulable: BTreeMap<u32, Attempt>,
 }
@@ -95,6 +97,7 @@ impl World {
         }
         let (namespace, template) = (&row.meta.namespace, &row.body.template);
         let needs = self.needs_of(&row);
+        self.tell_budgets();
         match self
             .scheduler
             .place_with(PodId(pod), namespace, template, &needs, &mut self.chance.scheduler)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::meta::Meta;
 use super::pod::Pod;
-use super::selector::Test;
+use super::selector::{Selector, Test};
 use super::table::{Row, Table, Versions};
 use crate::simulation::api::Labels;
 use crate::simulation::fabric::MachineId;
@@ -133,6 +133,41 @@ impl Pods {
                     .iter()
                     .all(|(key, value)| row.meta.labels.get(key) == Some(value))
             })
+    }
+
+    /// The pods of a namespace that a workload owns in the end, by name. It looks at all pods of the namespace: for rare events only.
+    pub fn of_app<'a>(&'a self, namespace: &'a str, app: &'a str) -> impl Iterator<Item = (u32, &'a Arc<Row<Pod>>)> {
+        self.table
+            .by_name(Some(namespace))
+            .filter(move |(_, row)| &*row.body.app == app)
+    }
+
+    /// The pods of a namespace that a selector selects, by name. A requirement of a single value spares looking at all others.
+    #[must_use]
+    pub fn selected(&self, namespace: &str, selector: &Selector) -> Vec<Arc<Row<Pod>>> {
+        let known = self.labels.get(namespace);
+        let single = selector.0.iter().filter_map(|requirement| match &requirement.test {
+            Test::In(values) if values.len() == 1 => Some((&requirement.key, &values[0])),
+            _ => None,
+        });
+        let rarest = single
+            .map(|(key, value)| known.and_then(|known| known.get(key)?.get(value)))
+            .min_by_key(|pods| pods.map_or(0, BTreeSet::len));
+        let mut selected: Vec<Arc<Row<Pod>>> = match rarest {
+            Some(pods) => pods
+                .into_iter()
+                .flatten()
+                .filter_map(|&pod| self.table.shared(pod).cloned())
+                .collect(),
+            None => self
+                .table
+                .by_name(Some(namespace))
+                .map(|(_, row)| row.clone())
+                .collect(),
+        };
+        selected.retain(|row| selector.matches(&row.meta.labels));
+        selected.sort_by(|a, b| a.meta.name.cmp(&b.meta.name));
+        selected
     }
 
     /// How many pods the owner of this uid has.

@@ -1,6 +1,7 @@
 //! A table of one kind of object: rows by number, an index by name, and a bounded log of changes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::meta::Meta;
@@ -153,6 +154,26 @@ impl<T: Clone> Table<T> {
             .filter(move |(ns, _)| namespace.is_none_or(|wanted| wanted == &***ns))
             .flat_map(|(_, names)| names.values())
             .filter_map(|&row| self.shared(row).map(|object| (row, object)))
+    }
+
+    /// The objects of [`Self::by_name`] that come after a namespace and name.
+    pub fn after<'a>(
+        &'a self,
+        namespace: Option<&'a str>,
+        after: (&'a str, &'a str),
+    ) -> impl Iterator<Item = (u32, &'a Arc<Row<T>>)> {
+        self.names
+            .range::<str, _>((Bound::Included(after.0), Bound::Unbounded))
+            .filter(move |(ns, _)| namespace.is_none_or(|wanted| wanted == &***ns))
+            .flat_map(move |(ns, names)| {
+                let from = if **ns == *after.0 {
+                    Bound::Excluded(after.1)
+                } else {
+                    Bound::Unbounded
+                };
+                names.range::<str, _>((from, Bound::<&str>::Unbounded))
+            })
+            .filter_map(|(_, &row)| self.shared(row).map(|object| (row, object)))
     }
 
     /// Adds an object. The caller has made sure that the name is free.

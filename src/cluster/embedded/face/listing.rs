@@ -45,6 +45,16 @@ enum State {
     At(u64),
 }
 
+impl State {
+    /// Whether it is the newest one.
+    fn is(&self, newest: u64) -> bool {
+        match self {
+            Self::Newest => true,
+            Self::At(version) => *version == newest,
+        }
+    }
+}
+
 /// The options of a list.
 #[derive(Debug)]
 pub(super) struct ListOptions {
@@ -121,6 +131,15 @@ pub(super) fn list(
     shape: Shape,
 ) -> Result<Value, Refusal> {
     reached(store, options.least)?;
+    // A page of all there is now: only its own objects are looked at.
+    if let Some(limit) = options.limit
+        && selection.is_everything()
+        && options.state.is(store.version())
+    {
+        let after = options.token.as_ref().map_or(("", ""), Token::place);
+        let (objects, remaining) = store.page(resource, selection.namespace(), after, limit);
+        return Ok(page(resource, shape, &objects, remaining, store.version(), true));
+    }
     let mut objects = store.list(resource, selection.namespace());
     let mut shown = store.version();
     if let State::At(version) = options.state
@@ -146,18 +165,28 @@ pub(super) fn list(
     let total = objects.len();
     objects.truncate(options.limit.unwrap_or(total));
     let remaining = total - objects.len();
+    Ok(page(
+        resource,
+        shape,
+        &objects,
+        remaining,
+        shown,
+        selection.is_everything(),
+    ))
+}
 
+/// A list object with what continues it. How much remains is unknown with a selector, as the field's documentation says.
+fn page(resource: &Served, shape: Shape, objects: &[ApiObject], remaining: usize, shown: u64, counted: bool) -> Value {
     let mut metadata = Map::new();
     metadata.insert("resourceVersion".to_owned(), json!(shown.to_string()));
     if let Some(last) = objects.last().filter(|_| remaining > 0) {
         metadata.insert("continue".to_owned(), json!(Token::after(last, shown).to_string()));
-        // Unknown with a selector, as the field's documentation says.
-        if selection.is_everything() {
+        if counted {
             metadata.insert("remainingItemCount".to_owned(), json!(remaining));
         }
     }
     let items: Vec<Value> = objects.iter().map(|object| item(object, shape)).collect();
-    Ok(whole(resource, shape, &metadata, &items))
+    whole(resource, shape, &metadata, &items)
 }
 
 /// A list object.

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{REVISION, about, pod_of};
+use crate::model::time::Span;
 use crate::simulation::api::ApiStore as _;
 use crate::simulation::control::revisions::Revised;
+use crate::simulation::event::Event;
 use crate::simulation::objects::meta::{Meta, Owner, Reference, uid_text};
 use crate::simulation::objects::needs::{ClaimUse, Needs};
 use crate::simulation::objects::resources::CLAIMS;
@@ -16,6 +18,8 @@ use crate::simulation::objects::template::PodTemplate;
 use crate::simulation::server::tables::Place;
 use crate::simulation::world::{About, World};
 
+/// After a refusal: the back-offs of the work queue (5 ms, doubled up to 1,000 s) begin to be felt at about this length.
+const CREATE_AGAIN: Span = Span::secs(5);
 /// The label with the pod's name. Source: k8s.io/api apps/v1 types.go `StatefulSetPodNameLabel`.
 const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 /// The label with its ordinal. Source: the same, `PodIndexLabel`.
@@ -33,7 +37,7 @@ impl World {
             return;
         }
         let template = template(set, &name, ordinal, revision);
-        let meta = Meta {
+        let mut meta = Meta {
             name: name.as_str().into(),
             namespace,
             created: self.now,
@@ -50,7 +54,20 @@ impl World {
             generation: 1,
             ..Meta::default()
         };
-        self.insert_pod(meta, pod_of(set, template));
+        let mut pod = pod_of(set, template);
+        if let Err(refusal) = self.admit_pod(&mut meta, &mut pod) {
+            let message = format!(
+                "create Pod {name} in StatefulSet {} failed error: {refusal}",
+                set.meta.name
+            );
+            let about = About {
+                warning: true,
+                ..about(set)
+            };
+            self.announce(&about, "FailedCreate", message);
+            return self.after(CREATE_AGAIN, Event::StatefulSet(row));
+        }
+        self.insert_pod(meta, pod);
         let message = format!("Create Pod {name} in StatefulSet {} successful", set.meta.name);
         self.announce(&about(set), "SuccessfulCreate", message);
     }

@@ -133,6 +133,8 @@ const PROBE: &[&str] = &[
 ];
 
 const DEPLOYMENT: &[&str] = &[
+    "paused",
+    "revisionHistoryLimit",
     "replicas",
     "selector",
     "strategy",

@@ -34,9 +34,7 @@ fn fields_without_effect_are_named_at_their_highest_node() {
     assert_eq!(
         unmodelled("Deployment", "carts", &object),
         [
-            "Deployment/carts: spec.paused",
             "Deployment/carts: spec.replica",
-            "Deployment/carts: spec.revisionHistoryLimit",
             "Deployment/carts: spec.template.spec.containers[].lifecycle.preStop.exec",
             "Deployment/carts: spec.template.spec.containers[].readinessProbe.httpGet.host",
             "Deployment/carts: spec.template.spec.containers[].resources.limits",

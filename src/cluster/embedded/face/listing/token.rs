@@ -33,6 +33,11 @@ impl Token {
         }
     }
 
+    /// The namespace and name after which it continues.
+    pub(super) fn place(&self) -> (&str, &str) {
+        (&self.namespace, &self.name)
+    }
+
     /// Whether the object comes after this place.
     pub(super) fn is_before(&self, object: &ApiObject) -> bool {
         (self.namespace.as_str(), self.name.as_str()) < (object.namespace.as_deref().unwrap_or_default(), &*object.name)
