@@ -113,7 +113,7 @@ spec:
   maxReplicas: 5
 ";
     let cluster = kind().await;
-    let probe = "containers: [{ readinessProbe: { httpGet: { path: /, port: 80 } }, ";
+    let probe = "containers: [{ readinessProbe: { httpGet: { path: /, port: 80 } }, stdin: true, ";
     let text = manifest("example/web:1", MORE).replace("containers: [{ ", probe);
     let app = undeployed(&text).deploy(&cluster).await.unwrap();
     let report = under_a_fault(&cluster, &app).await;
@@ -125,7 +125,7 @@ spec:
     assert!(
         listed
             .iter()
-            .any(|it| it.starts_with("Deployment/web: ") && it.ends_with("readinessProbe")),
+            .any(|it| it.starts_with("Deployment/web: ") && it.ends_with("stdin")),
         "{listed:?}"
     );
     assert_eq!(listed.len(), 2, "{listed:?}");

@@ -3,7 +3,6 @@
 use super::{Shell, WEB};
 
 #[test]
-#[ignore = "the API has no strategic merge patches and no server-side apply yet"]
 fn apply_creates_changes_and_leaves_alone() {
     for options in ["", "--server-side"] {
         let Some(shell) = Shell::new("apply", &["--speed", "20"]) else {
@@ -53,7 +52,6 @@ fn apply_creates_changes_and_leaves_alone() {
 }
 
 #[test]
-#[ignore = "the API does not validate fields yet"]
 fn an_unknown_field_is_refused_by_the_server() {
     let Some(shell) = Shell::new("validation", &[]) else {
         return;
@@ -103,11 +101,8 @@ fn objects_are_created_labelled_annotated_merged_and_deleted() {
     shell.until("get pods -l app=web -o name", |now| {
         !now.contains(pod) && now.lines().count() == 5
     });
-    assert!(
-        shell
-            .refused("create deployment web --image=x")
-            .contains("AlreadyExists")
-    );
+    let path = shell.up.file("again.yaml", WEB);
+    assert!(shell.refused(&format!("create -f {path}")).contains("(AlreadyExists)"));
     assert!(
         shell
             .ok("delete deployment,service web")
@@ -117,7 +112,6 @@ fn objects_are_created_labelled_annotated_merged_and_deleted() {
 }
 
 #[test]
-#[ignore = "the API has no scale subresource, no strategic merge patches and no JSON patches yet"]
 fn objects_are_scaled_patched_and_restarted() {
     let Some(shell) = Shell::new("patches", &["--speed", "20"]) else {
         return;

@@ -3,7 +3,6 @@
 use super::{Shell, WEB, table};
 
 #[test]
-#[ignore = "the API has no strategic merge patches and no evictions yet"]
 fn a_node_is_cordoned_drained_and_taken_into_service_again() {
     let Some(shell) = Shell::new("drain", &["--speed", "20", "--nodes", "4"]) else {
         return;
@@ -45,7 +44,6 @@ fn a_node_is_cordoned_drained_and_taken_into_service_again() {
 }
 
 #[test]
-#[ignore = "the API has no strategic merge patches and no evictions yet"]
 fn a_disruption_budget_holds_a_drain_up() {
     let Some(shell) = Shell::new("drain with a budget", &["--speed", "20"]) else {
         return;

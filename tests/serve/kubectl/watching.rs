@@ -71,7 +71,10 @@ fn wait_waits_for_conditions_and_ends() {
             == 3
     );
     shell.ok("delete deployment web --wait=false");
-    shell.ok("wait --for=delete deployment/web --timeout=60s");
+    // Older ones complain of what is gone already.
+    if shell.is_at_least(24) {
+        shell.ok("wait --for=delete deployment/web --timeout=60s");
+    }
     let late = shell.refused("wait --for=condition=Ready=False node --all --timeout=1s");
     assert!(late.contains("timed out waiting for the condition"), "{late}");
 }

@@ -5,6 +5,7 @@ mod names;
 
 use serde_json::{Value, json};
 
+use super::path::SCALED;
 use super::status::Refusal;
 use crate::simulation::api::{Resource, Served};
 
@@ -109,6 +110,20 @@ fn paths(resource: &Resource) -> Vec<Value> {
     }
     if resource.group.is_empty() && resource.plural == "pods" {
         paths.push(path("/log", "", &["get"]));
+        // By this kind and group `kubectl drain` knows that it may evict (`k8s.io/kubectl/pkg/drain/drain.go`: CheckEvictionSupport).
+        paths.push(of_kind(path("/eviction", "", &["create"]), "policy", "Eviction"));
+    }
+    if SCALED.contains(&resource.names()) && !resource.custom {
+        let scale = path("/scale", "", &["get", "patch", "update"]);
+        paths.push(of_kind(scale, "autoscaling", "Scale"));
     }
     paths
+}
+
+/// A subresource whose kind is of another group, in its version `v1`.
+fn of_kind(mut path: Value, group: &str, kind: &str) -> Value {
+    path["group"] = json!(group);
+    path["version"] = json!("v1");
+    path["kind"] = json!(kind);
+    path
 }

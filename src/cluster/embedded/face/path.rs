@@ -4,6 +4,14 @@ use super::query::decode;
 use super::status::Refusal;
 use crate::simulation::api::{Resource, Served};
 
+/// What has a `scale` subresource.
+pub(super) const SCALED: [(&str, &str); 4] = [
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("", "replicationcontrollers"),
+];
+
 /// What a path names.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target {
@@ -70,12 +78,6 @@ pub(super) enum Facet {
 impl Facet {
     /// What is neither an object nor its status.
     fn other(resource: &Resource, facet: &str) -> Option<Self> {
-        const SCALED: [(&str, &str); 4] = [
-            ("apps", "deployments"),
-            ("apps", "replicasets"),
-            ("apps", "statefulsets"),
-            ("", "replicationcontrollers"),
-        ];
         const REFUSED: [&str; 6] = [
             "ephemeralcontainers",
             "exec",

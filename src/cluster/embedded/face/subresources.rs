@@ -171,7 +171,10 @@ fn scale(store: &mut impl ApiStore, item: &Item, request: &Request) -> Result<An
 /// `pkg/registry/core/pod/storage/eviction.go`.
 fn evict(store: &mut impl ApiStore, item: &Item, request: &Request) -> Result<Answered, Refusal> {
     let content = Content::new(request.headers, request.body.clone())?;
-    let Body { value: eviction, .. } = content.object_of("Eviction", "policy/v1")?;
+    // Both versions are taken (AcceptsGroupVersion): clients from before 1.22 know the older one alone.
+    let Body { value: eviction, .. } = content
+        .object_of("Eviction", "policy/v1")
+        .or_else(|refusal| content.object_of("Eviction", "policy/v1beta1").map_err(|_| refusal))?;
     check_name(&eviction, item)?;
     let text = eviction["deleteOptions"].to_string();
     let body: &[u8] = if eviction["deleteOptions"].is_object() {
