@@ -110,7 +110,7 @@ metadata: { name: web, namespace: small }
 spec: { podSelector: {}, policyTypes: [Ingress] }
 ";
     let cluster = kind().await;
-    let probe = "containers: [{ readinessProbe: { httpGet: { path: /, port: 80 } }, ";
+    let probe = "containers: [{ readinessProbe: { httpGet: { path: /, port: 80 } }, stdin: true, ";
     let text = manifest("example/web:1", MORE).replace("containers: [{ ", probe);
     let app = undeployed(&text).deploy(&cluster).await.unwrap();
     let report = under_a_fault(&cluster, &app).await;
@@ -122,7 +122,7 @@ spec: { podSelector: {}, policyTypes: [Ingress] }
     assert!(
         listed
             .iter()
-            .any(|it| it.starts_with("Deployment/web: ") && it.ends_with("readinessProbe")),
+            .any(|it| it.starts_with("Deployment/web: ") && it.ends_with("stdin")),
         "{listed:?}"
     );
     assert_eq!(listed.len(), 2, "{listed:?}");

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::causes::Causes;
 use super::names::{Rule, port_fault};
-use super::{accept, defaults, metadata, read};
+use super::{accept, defaults, metadata, probe, read};
 use crate::simulation::api::{ApiError, Labels};
 use crate::simulation::objects::meta::Meta;
 use crate::simulation::objects::pod::Pod;
@@ -127,6 +127,8 @@ pub(super) fn check(spec: &core::PodSpec, path: &str, claims: &[&str], causes: &
             causes.duplicate(format!("{path}.name"), container.name.as_str());
         }
         check_container(container, &path, &volumes, causes);
+        let grace = spec.termination_grace_period_seconds;
+        probe::check(container, &path, list == "initContainers", grace, causes);
     }
     super::spread::check(spec, path, causes);
     for (index, toleration) in spec.tolerations.iter().flatten().enumerate() {
