@@ -6,11 +6,15 @@ mod behaviour {
     mod admission;
     mod autoscaling;
     mod bench;
+    mod containers;
     mod deleting;
     mod disruption;
+    mod ending;
     mod pod_gc;
+    mod probes;
     mod rolling_update;
     mod rollouts;
+    mod scene;
     mod scheduler;
     mod stateful_sets;
     mod taint_eviction;

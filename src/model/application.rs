@@ -115,6 +115,15 @@ pub struct Service {
     /// From SIGTERM to the end of the process.
     #[serde(default)]
     pub shutdown: Between,
+    /// For a task: from then on until the process ends by itself. Without it the process serves until it is stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs: Option<Between>,
+    /// The exit code of a process that ends by itself; 0: it succeeded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub exit: u8,
+    /// What the commands come to that probes run in its container.
+    #[serde(default, skip_serializing_if = "Exec::is_running")]
+    pub exec: Exec,
     /// A store inside each pod of this service: replicas are independent stores.
     #[serde(default)]
     pub store: bool,
@@ -131,6 +140,33 @@ pub struct Service {
     /// every request with 200.
     #[serde(default)]
     pub routes: Vec<Route>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(code: &u8) -> bool {
+    *code == 0
+}
+
+/// What a command comes to that a probe runs in a container (`exec`), whatever the command is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Exec {
+    /// It succeeds while the process runs.
+    #[default]
+    Running,
+    /// It succeeds once the process listens, as `pg_isready` does.
+    Listening,
+    /// It succeeds when this route answers below 400: `{ route: GET /health }`.
+    Route(String),
+    /// It ends with this code.
+    Exit(u8),
+}
+
+impl Exec {
+    fn is_running(&self) -> bool {
+        *self == Self::Running
+    }
 }
 
 /// How a process looks up names: what its second try meets when the first found a dead name server.

@@ -152,6 +152,8 @@ pub struct Kubelet {
     pub pull: Between,
     /// From acting to a running container: sandbox, network, start.
     pub start: Between,
+    /// From creating one more container of a pod, its sandbox there already, to its running.
+    pub create: Between,
     /// From a container's state to its report in the pod's status.
     pub report: Between,
     /// From the end of a container to the kubelet's seeing it.

@@ -49,6 +49,14 @@ pub enum Event {
     Listen(u32, u32),
     /// The kubelet reports a running container.
     ReportRunning(u32, u32),
+    /// A container's process has done what it had to do.
+    Ends(u32, u32),
+    /// A probe runs; the second number names the run.
+    Probe(u32, u32),
+    /// A container that a probe had ended has ended.
+    Killed(u32, u32),
+    /// A pod has been active for as long as it may.
+    PodDeadline(u32),
     /// The kubelet saw a container end by itself.
     Died(u32, u32),
     /// The kubelet starts an ended container again.

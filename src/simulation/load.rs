@@ -19,6 +19,11 @@ impl World {
     pub fn describe(&mut self, namespace: &str, application: &Application) -> Result<(), InstallError> {
         self.network.install(namespace, application)?;
         self.assuming.remove(namespace);
+        // Probes that rest because nothing could change look again.
+        let pods: Vec<u32> = self.store.pods.by_name(Some(namespace)).map(|(pod, _)| pod).collect();
+        for pod in pods {
+            self.plan_resting(pod, Span::micros(1));
+        }
         Ok(())
     }
 
@@ -35,26 +40,10 @@ impl World {
 
     /// Lets the pods of a namespace that run already behave as it is described now.
     pub fn describe_present(&mut self, namespace: &str) {
-        let pods: Vec<(u32, String, String)> = self
-            .store
-            .pods
-            .by_name(Some(namespace))
-            .filter_map(|(pod, row)| {
-                let image = row.body.template.containers.first()?.image.to_string();
-                Some((pod, image, row.body.app.to_string()))
-            })
-            .collect();
-        for (pod, image, app) in pods {
-            if self.runtimes.get(pod as usize).is_none_or(Option::is_none) {
-                continue;
-            }
-            let model = self.behaviour(namespace, &image, &app);
-            if let Some(runtime) = self.runtime_mut(pod) {
-                runtime.model = model;
-            }
-            if let Some(Some(net)) = self.fabric.pods.get_mut(pod as usize) {
-                net.model = model;
-            }
+        let pods: Vec<u32> = self.store.pods.by_name(Some(namespace)).map(|(pod, _)| pod).collect();
+        for pod in pods {
+            self.describe_running(pod);
+            self.plan_resting(pod, Span::micros(1));
         }
     }
 
@@ -96,19 +85,23 @@ impl World {
     /// The images of a namespace whose pods nobody has described: those that run without a description, and those that would.
     fn undescribed_in(&self, namespace: &str) -> BTreeSet<String> {
         let pods = self.store.pods.by_name(Some(namespace));
-        pods.filter(|(_, row)| !row.body.is_finished())
-            .filter_map(|(pod, row)| {
-                let image = &row.body.template.containers.first()?.image;
-                let described = match self.runtimes.get(pod as usize).copied().flatten() {
-                    Some(runtime) => runtime.model.is_some(),
+        let mut all = BTreeSet::new();
+        for (pod, row) in pods.filter(|(_, row)| !row.body.is_finished()) {
+            for (place, container) in row.body.template.all().enumerate() {
+                let image = &container.image;
+                let described = match self.runtime(pod).and_then(|runtime| runtime.lives.get(place)) {
+                    Some(life) => life.model.is_some(),
                     None => {
                         self.assuming.contains(namespace)
                             || self.network.model_for(namespace, image, &row.body.app).is_some()
                     }
                 };
-                (!described).then(|| image.to_string())
-            })
-            .collect()
+                if !described {
+                    all.insert(image.to_string());
+                }
+            }
+        }
+        all
     }
 
     /// Stops the load: no slot starts at or after now; what is under way goes on.

@@ -35,6 +35,8 @@ pub struct Machine {
     pub control_plane: bool,
     /// Whether its kubelet runs.
     pub kubelet: bool,
+    /// Since when.
+    pub kubelet_since: Time,
     /// Whether the cloud still knows its instance.
     pub exists: bool,
     /// The row of its node object, while there is one.
@@ -116,6 +118,7 @@ impl World {
             address: Ipv4Addr::from(0x0a00_0000 + id.0 + 10),
             control_plane: control_plane.is_some(),
             kubelet: false,
+            kubelet_since: Time::ZERO,
             exists: true,
             node: None,
             pods: BTreeSet::new(),
@@ -211,6 +214,7 @@ impl World {
         }
         self.fabric.machines[id.0 as usize] = Power::On;
         self.machines[id.0 as usize].kubelet = true;
+        self.machines[id.0 as usize].kubelet_since = self.now;
         self.register(id);
         // Kubelets do not renew in step: each has its own phase within the period.
         let period = Span::from(self.profile.kubelet.lease);

@@ -7,8 +7,8 @@
 use super::control::claims::Step;
 use super::event::Event;
 use super::fabric::MachineId;
+use super::objects::container::State;
 use super::objects::needs::{Needs, Source, SourceKind};
-use super::objects::pod::Container;
 use super::objects::resources::{self, CONFIG_MAPS, SECRETS};
 use super::objects::storage::ClaimPhase;
 use super::world::{World, draw};
@@ -56,7 +56,7 @@ impl World {
             self.after(TIMEOUT, Event::Storage(Step::MountTimeout(pod)));
             self.store.change_pod(pod, |row| {
                 row.body.started = Some(now);
-                row.body.container = Container::Creating;
+                row.body.waits(State::Creating, now);
             });
         }
         if let Some((source, key)) = self.lacking(&namespace, &needs.mounted) {
@@ -115,10 +115,10 @@ impl World {
         let waits = self
             .store
             .pod(pod)
-            .is_some_and(|row| row.body.container == Container::NoConfig);
+            .is_some_and(|row| row.body.statuses.iter().any(|status| status.state == State::NoConfig));
         if !waits {
-            self.store
-                .change_pod(pod, |row| row.body.container = Container::NoConfig);
+            let now = self.now;
+            self.store.change_pod(pod, |row| row.body.waits(State::NoConfig, now));
         }
         self.after(CREATE_AGAIN, Event::Start(pod));
         false

@@ -22,6 +22,7 @@ mod load;
 mod loss;
 mod models;
 mod pod;
+mod probe;
 mod proxy;
 mod queue;
 mod request_line;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 
 pub use error::InstallError;
 pub use latencies::{Latencies, Range};
+pub use probe::{Exec, Looked};
 
 use self::frame::Frame;
 use self::kernel::{Conntrack, Rejections};
@@ -65,6 +67,32 @@ pub enum Effect {
         /// When.
         at: Time,
     },
+    /// A request made by [`Network::probe`] has come to something.
+    Probed {
+        /// The pod.
+        pod: PodId,
+        /// The run of the probe.
+        plan: u32,
+        /// The status; `None`: no answer in time, or none at all.
+        answer: Option<u16>,
+        /// When.
+        at: Time,
+    },
+}
+
+impl Effect {
+    /// When it happens.
+    #[must_use]
+    pub const fn at(&self) -> Time {
+        match self {
+            Self::Crash { at, .. } | Self::Probed { at, .. } => *at,
+        }
+    }
+
+    /// Whether it is the crash of this pod's process.
+    const fn crashes(&self, of: PodId) -> bool {
+        matches!(self, Self::Crash { pod, .. } if pod.0 == of.0)
+    }
 }
 
 /// Everything about load and requests. A clone goes on as the original does.
@@ -105,6 +133,7 @@ struct Chance {
     work: Stream,
     look_up: Stream,
     port: Stream,
+    probe: Stream,
     balance: Stream,
 }
 
@@ -128,6 +157,7 @@ impl Network {
                 work: Stream::new(seed, "network/work"),
                 look_up: Stream::new(seed, "network/look-up"),
                 port: Stream::new(seed, "network/port"),
+                probe: Stream::new(seed, "network/probe"),
                 balance: Stream::new(seed, "network/balance"),
             },
             queue: Queue::default(),
@@ -173,7 +203,7 @@ impl Network {
     #[must_use]
     pub fn next(&self) -> Time {
         match self.effects.front() {
-            Some(Effect::Crash { at, .. }) => *at,
+            Some(effect) => effect.at(),
             None => self.queue.next(),
         }
     }

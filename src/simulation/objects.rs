@@ -2,6 +2,7 @@
 
 pub mod autoscaling;
 pub mod budget;
+pub mod container;
 pub mod custom;
 pub mod meta;
 pub mod needs;

@@ -5,6 +5,7 @@
 
 use super::event::Event;
 use super::fabric::{MachineId, PodId, Power};
+use super::kubelet::Restarted;
 use super::machine::Pause;
 use super::objects::node::Readiness;
 use super::world::{World, draw};
@@ -104,6 +105,7 @@ impl World {
         let machine = &mut self.machines[id.0 as usize];
         (machine.kubelet, machine.outage.pause, machine.addresses) = (true, Pause::Starting, 0);
         machine.outage.parked.clear();
+        machine.kubelet_since = self.now;
         self.faults.impaired += 1;
         self.processes_gone(id);
         self.fabric.machines[id.0 as usize] = Power::On;
@@ -258,6 +260,7 @@ impl World {
         let starts = machine.outage.pause == Pause::Stopped;
         if starts {
             (machine.kubelet, machine.outage.pause) = (true, Pause::None);
+            machine.kubelet_since = self.now;
         } else if !machine.kubelet {
             return;
         }
@@ -272,6 +275,8 @@ impl World {
         for event in parked {
             self.queue.post(self.now, event);
         }
+        let started = if starts { Restarted::Itself } else { Restarted::No };
+        self.probe_again(id, started);
     }
 
     /// A kubelet posts the status of its pods: those that were marked not ready while it was silent are ready again.
@@ -318,7 +323,7 @@ impl World {
         }
         let (machine, process) = match event {
             Event::NodeUp(id) => (Some(id), false),
-            Event::Listen(pod, _) => (self.machine_of(pod), true),
+            Event::Listen(pod, _) | Event::Ends(pod, _) => (self.machine_of(pod), true),
             Event::Start(pod)
             | Event::Stop(pod)
             | Event::Remove(pod)
@@ -326,6 +331,9 @@ impl World {
             | Event::ReportRunning(pod, _)
             | Event::Died(pod, _)
             | Event::Restart(pod, _)
+            | Event::Probe(pod, _)
+            | Event::Killed(pod, _)
+            | Event::PodDeadline(pod)
             | Event::Stopped(pod, _) => (self.machine_of(pod), false),
             _ => return false,
         };
@@ -347,8 +355,7 @@ impl World {
     }
 
     fn machine_of(&self, pod: u32) -> Option<MachineId> {
-        let runtime = self.runtimes.get(pod as usize).copied().flatten();
-        runtime
+        self.runtime(pod)
             .map(|runtime| runtime.machine)
             .or_else(|| self.store.pod(pod)?.body.node)
     }

@@ -110,6 +110,9 @@ pub(super) struct Chance {
     pub controllers: Stream,
     pub scheduler: Stream,
     pub kubelets: Stream,
+    /// What only pods of several containers, and containers that end, need.
+    pub containers: Stream,
+    pub probes: Stream,
     pub services: Stream,
     pub cloud: Stream,
     pub names: Stream,
@@ -159,6 +162,8 @@ impl World {
                 controllers: Stream::new(seed, "controllers"),
                 scheduler: Stream::new(seed, "scheduler"),
                 kubelets: Stream::new(seed, "kubelets"),
+                containers: Stream::new(seed, "containers"),
+                probes: Stream::new(seed, "probes"),
                 services: Stream::new(seed, "services"),
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
@@ -272,9 +277,11 @@ impl World {
             if self.network.next() < horizon
                 && let Some(effect) = self.network.run(horizon, &self.fabric)
             {
-                let Effect::Crash { pod, at } = effect;
-                self.now = self.now.max(at);
-                self.crashed(pod.0);
+                self.now = self.now.max(effect.at());
+                match effect {
+                    Effect::Crash { pod, .. } => self.crashed(pod.0),
+                    Effect::Probed { pod, plan, answer, .. } => self.probed(pod.0, plan, answer),
+                }
                 continue;
             }
             if next > until {
@@ -313,6 +320,10 @@ impl World {
             Event::Running(pod, incarnation) => self.running(pod, incarnation),
             Event::Listen(pod, incarnation) => self.listen(pod, incarnation),
             Event::ReportRunning(pod, incarnation) => self.report_running(pod, incarnation),
+            Event::Ends(pod, incarnation) => self.ends(pod, incarnation),
+            Event::Probe(pod, plan) => self.probe(pod, plan),
+            Event::Killed(pod, incarnation) => self.killed(pod, incarnation),
+            Event::PodDeadline(pod) => self.pod_deadline(pod),
             Event::Died(pod, incarnation) => self.died(pod, incarnation),
             Event::Restart(pod, incarnation) => self.restart(pod, incarnation),
             Event::Stop(pod) => self.stop_pod(pod),

@@ -10,8 +10,9 @@ use steadfast::model::history::{FailureKind, What};
 use steadfast::model::profile::Profile;
 use steadfast::model::time::Span;
 use steadfast::simulation::fabric::PodId;
+use steadfast::simulation::objects::container::{ContainerStatus, State};
 use steadfast::simulation::objects::node::Readiness;
-use steadfast::simulation::objects::pod::{Container, Phase};
+use steadfast::simulation::objects::pod::Phase;
 use steadfast::simulation::world::World;
 use steadfast::survey::seeds;
 
@@ -135,7 +136,7 @@ const fn ready_again(window: (f64, f64), measured: &'static [f64]) -> Row {
 
 fn restarted(scene: &Scene) -> bool {
     let pod = &scene.pod(&scene.single).unwrap().body;
-    pod.restarts == 1 && pod.phase == Phase::Running && matches!(pod.container, Container::Running(_))
+    pod.restarts() == 1 && pod.phase == Phase::Running && pod.statuses.iter().all(ContainerStatus::runs)
 }
 
 // ------------------------------------------------------------------ docker kill, docker start before the eviction
@@ -187,7 +188,7 @@ fn pods_that_were_not_evicted_restart_in_place_with_one_more_restart_and_are_nev
         let scene = &run.scene;
         for name in [&scene.single, &scene.triple] {
             let pod = scene.pod(name).unwrap();
-            assert_eq!((pod.body.restarts, pod.meta.deletion.is_none()), (1, true), "{name}");
+            assert_eq!((pod.body.restarts(), pod.meta.deletion.is_none()), (1, true), "{name}");
             assert!(
                 scene
                     .world
@@ -290,7 +291,7 @@ fn a_frozen_node_accepts_connections_and_never_answers_until_its_endpoints_are_g
 fn a_frozen_nodes_pods_go_on_as_they_were_and_are_not_evicted() {
     for run in FROZEN_RUNS.iter() {
         let pod = run.scene.pod(&run.scene.single).unwrap();
-        assert_eq!((pod.body.restarts, pod.body.address), (0, Some(run.address)));
+        assert_eq!((pod.body.restarts(), pod.body.address), (0, Some(run.address)));
         none_of(&run.scene, |what| {
             matches!(
                 what,
@@ -316,10 +317,8 @@ static STOPPED: [Row; 3] = [
     Row {
         event: "restarting",
         shows: |scene| {
-            matches!(
-                scene.pod(&scene.single).unwrap().body.container,
-                Container::Terminated(255, _)
-            )
+            let statuses = &scene.pod(&scene.single).unwrap().body.statuses;
+            matches!(statuses[0].state, State::Ended(ended) if ended.code == 255)
         },
         cause: FAULT,
         window: (23.9, 24.9),
@@ -688,7 +687,7 @@ fn a_kubelet_that_is_started_again_finds_its_pods_as_they_were() {
         });
         scene.world.run_for(Span::secs(120));
         let pod = scene.pod(&scene.single).unwrap();
-        assert_eq!((pod.body.restarts, pod.body.is_ready()), (0, true), "seed {seed}");
+        assert_eq!((pod.body.restarts(), pod.body.is_ready()), (0, true), "seed {seed}");
         assert!(
             listed(&scene) && scene.node().unwrap().body.taints.is_empty(),
             "seed {seed}"
@@ -768,7 +767,7 @@ fn a_reboot_restarts_everything_in_place_and_ends_by_itself() {
         });
         scene.world.run_for(Span::secs(120));
         let pod = scene.pod(&scene.single).unwrap();
-        assert_eq!((pod.body.restarts, pod.body.is_ready()), (1, true));
+        assert_eq!((pod.body.restarts(), pod.body.is_ready()), (1, true));
         assert!(
             scene.first(|what| matches!(what, What::MachineLost { .. }))
                 < scene.first(|what| matches!(what, What::MachineBack { .. }))

@@ -72,11 +72,8 @@ impl World {
 
     pub(in crate::simulation) fn scan(&mut self, pod: u32, incarnation: u32) {
         let alive = self
-            .runtimes
-            .get(pod as usize)
-            .copied()
-            .flatten()
-            .is_some_and(|it| it.incarnation == incarnation && !it.stopping);
+            .runtime(pod)
+            .is_some_and(|it| it.incarnation() == incarnation && it.stopping.is_none());
         let (Some(flags), Some(group)) = (self.profile.autoscaler, self.profile.scaling_group) else {
             return;
         };

@@ -155,7 +155,7 @@ impl World {
                 body.is_some_and(super::super::objects::pod::Pod::is_ready),
                 Reverse(shared),
                 Reverse(body.and_then(|pod| pod.ready).map(|(_, since)| since)),
-                Reverse(body.map_or(0, |pod| pod.restarts)),
+                Reverse(body.map_or(0, super::super::objects::pod::Pod::restarts)),
                 Reverse(row.map(|row| row.meta.created)),
                 Reverse(pod),
             )

@@ -193,6 +193,7 @@ impl Network {
         match frame.caller {
             Caller::Nobody => {}
             Caller::User(slot) => self.answered(slot, outcome, fabric),
+            Caller::Probe(pod, plan) => self.probe_answered(pod, plan, outcome),
             Caller::Handler(handler) => self.returned(handler, frame, outcome, fabric),
         }
     }

@@ -6,7 +6,7 @@ use super::error::InstallError;
 use super::image;
 use super::latencies::Range;
 use super::request_line::RequestLine;
-use super::tables::{Breaker, Call, Content, Model, Op, Retry, Route, Tables};
+use super::tables::{Breaker, Call, Content, Exec, Model, Op, Retry, Route, Tables};
 use crate::model::application::{self, Application, Between, Over, Reaction, Resolver, Service, Step};
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
@@ -71,6 +71,17 @@ fn describe(tables: &mut Tables, namespace: &str, name: &str, service: &Service)
         assumed: false,
         start: range(service.start, || format!("{here}, start"))?,
         shutdown: range(service.shutdown, || format!("{here}, shutdown"))?,
+        runs: service
+            .runs
+            .map(|between| range(between, || format!("{here}, runs")))
+            .transpose()?,
+        exit: service.exit,
+        exec: match &service.exec {
+            application::Exec::Running => Exec::Running,
+            application::Exec::Listening => Exec::Listening,
+            application::Exec::Route(request) => Exec::Route(line(request, || format!("{here}, exec"))?),
+            application::Exec::Exit(code) => Exec::Exit(*code),
+        },
         waits_for: service.waits_for.clone(),
         patterns: Vec::new(),
     };
@@ -346,6 +357,9 @@ pub(super) fn assumption(tables: &mut Tables, namespace: &str, image: &str) -> M
             assumed: true,
             start: (Span::ZERO, Span::ZERO),
             shutdown: (Span::ZERO, Span::ZERO),
+            runs: None,
+            exit: 0,
+            exec: Exec::Running,
             waits_for: Vec::new(),
             patterns: Vec::new(),
         });

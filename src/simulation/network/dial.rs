@@ -57,6 +57,7 @@ impl Network {
         match caller {
             Caller::Nobody => false,
             Caller::User(slot) => self.slots.get(slot).is_some(),
+            Caller::Probe(..) => true,
             Caller::Handler(handler) => self
                 .frames
                 .get(handler)

@@ -17,6 +17,8 @@ pub(super) enum Caller {
     Nobody,
     /// A user's slot.
     User(Key),
+    /// A probe of a pod: which run.
+    Probe(PodId, u32),
     /// A handler, which is a request itself.
     Handler(Key),
 }

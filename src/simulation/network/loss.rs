@@ -1,10 +1,10 @@
 //! What the death of processes and machines does to requests in flight.
 
+use super::Network;
 use super::frame::{Caller, Frame, NOWHERE, Outcome, Phase};
 use super::kernel::RETRANSMISSION_LIMIT;
 use super::queue::What;
 use super::slab::Key;
-use super::{Effect, Network};
 use crate::model::history::FailureKind;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{Fabric, MachineId, PodId, PodNet, Process};
@@ -17,8 +17,7 @@ impl Network {
     pub fn process_ended(&mut self, pod: PodId, now: Time, fabric: &Fabric) {
         self.now = now;
         self.compare(fabric);
-        self.effects
-            .retain(|Effect::Crash { pod: crashed, .. }| *crashed != pod);
+        self.effects.retain(|effect| !effect.crashes(pod));
         if let Some(memory) = self.memories.get_mut(pod.0 as usize) {
             for call in memory.queued() {
                 self.frames.remove(call);
@@ -70,7 +69,7 @@ impl Network {
             }
         }
         for (key, frame) in silent {
-            self.effects.retain(|Effect::Crash { pod, .. }| *pod != frame.pod);
+            self.effects.retain(|effect| !effect.crashes(frame.pod));
             if matches!(frame.caller, Caller::Nobody) {
                 self.frames.remove(key);
             } else {

@@ -82,6 +82,24 @@ impl Network {
         self.model(model).shutdown
     }
 
+    /// How long the process works before it ends by itself, when it does.
+    #[must_use]
+    pub fn run_range(&self, model: ModelId) -> Option<Range> {
+        self.model(model).runs
+    }
+
+    /// The exit code of a process that ends by itself.
+    #[must_use]
+    pub fn exit_code(&self, model: ModelId) -> i32 {
+        i32::from(self.model(model).exit)
+    }
+
+    /// Whether the image was assumed to answer 200.
+    #[must_use]
+    pub fn is_assumed(&self, model: ModelId) -> bool {
+        self.model(model).assumed
+    }
+
     /// The Services that must accept a connection before the process listens.
     #[must_use]
     pub fn waits_for(&self, model: ModelId) -> &[String] {

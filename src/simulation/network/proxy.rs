@@ -132,7 +132,7 @@ impl Network {
         match frame.caller {
             Caller::Handler(handler) => self.frames.get(handler).map(|handler| handler.pod.0),
             Caller::User(_) if self.one_client => Some(u32::MAX),
-            Caller::User(_) | Caller::Nobody => None,
+            Caller::User(_) | Caller::Probe(..) | Caller::Nobody => None,
         }
     }
 

@@ -78,7 +78,7 @@ impl Network {
 
     /// Takes all steps of a route without calls.
     #[inline]
-    fn run_leaf(&mut self, key: Key) -> Outcome {
+    pub(super) fn run_leaf(&mut self, key: Key) -> Outcome {
         loop {
             match self.step(key) {
                 Some(Op::Calls(..)) => {}

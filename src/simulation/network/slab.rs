@@ -1,7 +1,7 @@
 //! A slab: values at indices that are used again, under keys that are not.
 
 /// Names one value; a key of a removed value never finds another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Key {
     index: u32,
     /// Odd while occupied, so that a default key finds nothing.

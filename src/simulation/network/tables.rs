@@ -60,9 +60,23 @@ pub(super) struct Model {
     pub(super) assumed: bool,
     pub(super) start: Range,
     pub(super) shutdown: Range,
+    /// How long a task runs.
+    pub(super) runs: Option<Range>,
+    pub(super) exit: u8,
+    /// What commands that probes run in it come to.
+    pub(super) exec: Exec,
     pub(super) waits_for: Vec<String>,
     /// Patterns in the order of their routes, each with the route's index.
     pub(super) patterns: Vec<(RequestLine, u32)>,
+}
+
+/// What commands that probes run in a container come to.
+#[derive(Clone, Debug)]
+pub(super) enum Exec {
+    Running,
+    Listening,
+    Route(RequestLine),
+    Exit(u8),
 }
 
 /// A route.

@@ -20,6 +20,7 @@ mod metadata;
 mod names;
 mod other;
 mod pod;
+mod probe;
 mod service;
 mod spread;
 mod stateful_set;

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use super::container::{ContainerStatus, State};
 use super::template::{Effect, PodTemplate, Toleration};
 use crate::model::time::Time;
 use crate::simulation::fabric::MachineId;
@@ -24,16 +25,18 @@ pub struct Pod {
     pub phase: Phase,
     /// `PodScheduled` since.
     pub scheduled: Option<Time>,
-    /// Its containers' state.
-    pub container: Container,
+    /// Its containers in the order of [`PodTemplate::all`], once its kubelet has reported them.
+    pub statuses: Arc<[ContainerStatus]>,
+    /// `Initialized` since: every container of the start is done.
+    pub initialized: Option<Time>,
+    /// `status.reason` and `status.message`.
+    pub why: Option<(&'static str, &'static str)>,
     /// When the kubelet first saw it.
     pub started: Option<Time>,
     /// The `Ready` condition: value and since when; `None` before the kubelet reports.
     pub ready: Option<(bool, Time)>,
     /// Its address.
     pub address: Option<Ipv4Addr>,
-    /// Container restarts.
-    pub restarts: u32,
     /// Why the scheduler found no node.
     pub unschedulable: Option<Arc<str>>,
     /// `status.nominatedNodeName`: where preemption makes room for it.
@@ -51,6 +54,8 @@ pub enum Phase {
     Pending,
     /// Bound, and its containers have started.
     Running,
+    /// Ended with success.
+    Succeeded,
     /// Ended without success; it stays listed until collected.
     Failed,
 }
@@ -62,32 +67,16 @@ impl Phase {
         match self {
             Self::Pending => "Pending",
             Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
             Self::Failed => "Failed",
         }
     }
 }
 
-/// A pod's containers, as the kubelet reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Container {
-    /// Nothing reported.
-    None,
-    /// Waiting: `ContainerCreating`.
-    Creating,
-    /// Waiting: `CreateContainerConfigError`.
-    NoConfig,
-    /// Waiting: `CrashLoopBackOff`.
-    BackOff,
-    /// Running since.
-    Running(Time),
-    /// Ended with an exit code at a time.
-    Terminated(i32, Time),
-}
-
 impl Pod {
     /// A new pod without a node.
     #[must_use]
-    pub const fn new(template: Arc<PodTemplate>, app: Arc<str>) -> Self {
+    pub fn new(template: Arc<PodTemplate>, app: Arc<str>) -> Self {
         Self {
             template,
             app,
@@ -96,11 +85,12 @@ impl Pod {
             host_address: None,
             phase: Phase::Pending,
             scheduled: None,
-            container: Container::None,
+            statuses: Arc::from([]),
+            initialized: None,
+            why: None,
             started: None,
             ready: None,
             address: None,
-            restarts: 0,
             unschedulable: None,
             nominated: None,
             nominated_name: None,
@@ -117,7 +107,25 @@ impl Pod {
     /// Whether it has ended and holds no resources.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.phase == Phase::Failed
+        matches!(self.phase, Phase::Succeeded | Phase::Failed)
+    }
+
+    /// Its containers wait, none of them created yet.
+    pub fn waits(&mut self, state: State, now: Time) {
+        let status = ContainerStatus {
+            state,
+            ..ContainerStatus::NEW
+        };
+        self.statuses = self.template.all().map(|_| status).collect();
+        if self.template.init.is_empty() {
+            self.initialized.get_or_insert(now);
+        }
+    }
+
+    /// The most restarts of one of its containers (pkg/api/v1/pod `maxContainerRestarts`).
+    #[must_use]
+    pub fn restarts(&self) -> u32 {
+        self.statuses.iter().map(|status| status.restarts).max().unwrap_or(0)
     }
 }
 

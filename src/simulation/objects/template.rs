@@ -1,10 +1,15 @@
 //! A pod template: what the user wrote, and what the simulation needs of it.
 
+mod container;
+mod probe;
+
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1 as core;
 use serde_json::Value;
 
+pub use self::container::{Container, Restart, Role};
+pub use self::probe::{Action, Care, Hook, Kind, Port, Probe, sleep_of};
 use super::needs::{self, Needs};
 use super::quantity::Amount;
 use super::selector::{Requirement, Selector, Test};
@@ -53,8 +58,14 @@ pub struct PodTemplate {
     pub grace: Span,
     /// Whether it uses its node's network and address.
     pub host_network: bool,
+    /// The containers that come before the others, each in its turn: `initContainers`.
+    pub init: Vec<Container>,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// Which containers start again when they have ended.
+    pub restart: Restart,
+    /// How long its pods may be active: `activeDeadlineSeconds`.
+    pub deadline: Option<Span>,
     /// What it needs of other objects; `None`: nothing.
     pub needs: Option<Arc<Needs>>,
     /// What few pods ask of the scheduler.
@@ -62,17 +73,6 @@ pub struct PodTemplate {
     /// A hash of the text: equal templates of a Deployment share a ReplicaSet. (Kubernetes hashes its in-memory struct with
     /// FNV-32a; any stable hash of the content serves.)
     pub hash: u64,
-}
-
-/// A container.
-#[derive(Clone, Debug)]
-pub struct Container {
-    /// Name.
-    pub name: String,
-    /// Image with tag.
-    pub image: Arc<str>,
-    /// Named and numbered ports.
-    pub ports: Vec<(Option<String>, u16)>,
 }
 
 /// A required or preferred pod (anti-)affinity.
@@ -204,7 +204,13 @@ impl PodTemplate {
             node_name: spec.node_name.clone(),
             grace: Span::secs(u64::try_from(spec.termination_grace_period_seconds.unwrap_or(30)).unwrap_or(0)),
             host_network: spec.host_network.unwrap_or(false),
+            init: Vec::new(),
             containers: Vec::new(),
+            restart: Restart::parse(spec.restart_policy.as_deref()),
+            deadline: spec
+                .active_deadline_seconds
+                .and_then(|seconds| u64::try_from(seconds).ok())
+                .map(Span::secs),
             needs: needs::of(spec),
             placing: Placing::new(spec, requests.scalars)?,
             hash,
@@ -212,43 +218,13 @@ impl PodTemplate {
         if spec.containers.is_empty() {
             return Err(("spec.containers".into(), "Required value".into()));
         }
-        for (index, container) in spec.containers.iter().enumerate() {
-            template
-                .add(container)
-                .map_err(|(field, why)| (format!("spec.containers[{index}].{field}"), why))?;
-        }
+        template.add_containers(spec)?;
         if let Some(affinity) = &spec.affinity {
             template
                 .add_affinity(affinity)
                 .map_err(|why| ("spec.affinity".to_owned(), why))?;
         }
         Ok(template)
-    }
-
-    fn add(&mut self, container: &core::Container) -> Result<(), (String, String)> {
-        let image = container.image.as_deref().unwrap_or("");
-        if image.is_empty() {
-            return Err(("image".into(), "Required value".into()));
-        }
-        let mut ports = Vec::new();
-        for port in container.ports.iter().flatten() {
-            let number = u16::try_from(port.container_port)
-                .ok()
-                .filter(|&number| number > 0)
-                .ok_or_else(|| {
-                    (
-                        "ports.containerPort".to_owned(),
-                        "must be between 1 and 65535, inclusive".to_owned(),
-                    )
-                })?;
-            ports.push((port.name.clone(), number));
-        }
-        self.containers.push(Container {
-            name: container.name.clone(),
-            image: image.into(),
-            ports,
-        });
-        Ok(())
     }
 
     fn add_affinity(&mut self, affinity: &core::Affinity) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::simulation::objects::parse::pull_policy;
+use crate::simulation::objects::template::sleep_of;
 
 /// Neutral in every object: names and what only the API server writes. Whole subtrees, as everywhere here.
 const EVERY: &[&str] = &[
@@ -28,6 +29,7 @@ const EVERY: &[&str] = &[
 
 /// Of a pod's specification.
 const POD: &[&str] = &[
+    "activeDeadlineSeconds",
     "affinity.nodeAffinity",
     "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.labelSelector",
     "affinity.podAffinity.preferredDuringSchedulingIgnoredDuringExecution[].podAffinityTerm.namespaces",
@@ -78,17 +80,56 @@ const POD: &[&str] = &[
     "hostname",
     "subdomain",
     "hostNetwork",
+    "initContainers[].image",
+    "initContainers[].name",
+    "initContainers[].ports[].containerPort",
+    "initContainers[].ports[].name",
+    "initContainers[].ports[].protocol",
+    "initContainers[].resources.requests.cpu",
+    "initContainers[].resources.requests.memory",
+    "initContainers[].restartPolicy",
+    "initContainers[].terminationMessagePath",
+    "initContainers[].terminationMessagePolicy",
     "nodeName",
     "nodeSelector",
     "overhead",
     "preemptionPolicy",
     "priority",
     "priorityClassName",
+    "restartPolicy",
     "schedulerName",
     "schedulingGates",
     "terminationGracePeriodSeconds",
     "tolerations",
     "topologySpreadConstraints",
+];
+
+/// Of a container, of the start or not: how its kubelet looks after it. An `exec` of a hook acts when it only sleeps.
+const CARE: &[&str] = &[
+    "lifecycle.postStart.httpGet.path",
+    "lifecycle.postStart.httpGet.port",
+    "lifecycle.postStart.sleep",
+    "lifecycle.preStop.httpGet.path",
+    "lifecycle.preStop.httpGet.port",
+    "lifecycle.preStop.sleep",
+    "livenessProbe.terminationGracePeriodSeconds",
+    "startupProbe.terminationGracePeriodSeconds",
+];
+
+/// Of each of a container's probes. What a command does is the model's to say.
+const PROBE: &[&str] = &[
+    "exec",
+    "failureThreshold",
+    "grpc.port",
+    "httpGet.path",
+    "httpGet.port",
+    // The answer is the same; certificates are not checked (pkg/probe/http).
+    "httpGet.scheme",
+    "initialDelaySeconds",
+    "periodSeconds",
+    "successThreshold",
+    "tcpSocket.port",
+    "timeoutSeconds",
 ];
 
 const DEPLOYMENT: &[&str] = &[
@@ -190,7 +231,6 @@ const CONFIG_MAP: &[&str] = &["binaryData", "data", "immutable"];
 const POD_DEFAULTS: &[(&str, &str)] = &[
     ("dnsPolicy", "\"ClusterFirst\""),
     ("enableServiceLinks", "true"),
-    ("restartPolicy", "\"Always\""),
     ("serviceAccount", "\"default\""),
     ("serviceAccountName", "\"default\""),
 ];
@@ -224,6 +264,22 @@ type Group = (
     &'static [&'static str],
     &'static [(&'static str, &'static str)],
 );
+
+/// The groups of the containers of a specification at a path.
+macro_rules! care {
+    ($path:literal) => {
+        vec![
+            (concat!($path, "containers[]."), CARE, &[][..]),
+            (concat!($path, "containers[].livenessProbe."), PROBE, &[][..]),
+            (concat!($path, "containers[].readinessProbe."), PROBE, &[][..]),
+            (concat!($path, "containers[].startupProbe."), PROBE, &[][..]),
+            (concat!($path, "initContainers[]."), CARE, &[][..]),
+            (concat!($path, "initContainers[].livenessProbe."), PROBE, &[][..]),
+            (concat!($path, "initContainers[].readinessProbe."), PROBE, &[][..]),
+            (concat!($path, "initContainers[].startupProbe."), PROBE, &[][..]),
+        ]
+    };
+}
 
 /// What is known of a kind.
 pub(super) struct Known(Vec<Group>);
@@ -260,6 +316,11 @@ impl Known {
         if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet") {
             groups.push(("spec.template.spec.", POD, POD_DEFAULTS));
         }
+        groups.extend(match kind {
+            "Pod" => care!("spec."),
+            _ if groups.iter().any(|(prefix, ..)| *prefix == "spec.template.spec.") => care!("spec.template.spec."),
+            _ => Vec::new(),
+        });
         Some(Self(groups))
     }
 
@@ -290,6 +351,10 @@ impl Known {
         let name = path.rsplit('.').next().unwrap_or(path);
         if *value == Value::Bool(false) && !ON.contains(&name) {
             return true;
+        }
+        if name == "exec" && path.contains("].lifecycle.") {
+            let words: Vec<String> = serde_json::from_value(value["command"].clone()).unwrap_or_default();
+            return sleep_of(&words).is_some();
         }
         if name == "imagePullPolicy" {
             let image = beside.get("image").and_then(Value::as_str).unwrap_or_default();

@@ -18,7 +18,9 @@ fn fields_without_effect_are_named_at_their_highest_node() {
                     "resources": {"requests": {"cpu": 1, "ephemeral-storage": "1Gi"}, "limits": {"memory": "1Gi"}},
                     "securityContext": {"runAsUser": 1, "capabilities": {"drop": ["all"]}},
                 },
-                {"name": "b", "image": "b:1", "readinessProbe": {"periodSeconds": 1}, "securityContext": {"runAsUser": 2}},
+                {"name": "b", "image": "b:1", "readinessProbe": {"periodSeconds": 1, "httpGet": {"port": 80, "host": "x"}},
+                    "lifecycle": {"preStop": {"exec": {"command": ["nginx", "-s", "quit"]}}, "postStart": {"exec": {"command": ["sleep", "1"]}}},
+                    "securityContext": {"runAsUser": 2}},
             ],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
             "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
@@ -33,7 +35,8 @@ fn fields_without_effect_are_named_at_their_highest_node() {
         unmodelled("Deployment", "carts", &object),
         [
             "Deployment/carts: spec.replica",
-            "Deployment/carts: spec.template.spec.containers[].readinessProbe",
+            "Deployment/carts: spec.template.spec.containers[].lifecycle.preStop.exec",
+            "Deployment/carts: spec.template.spec.containers[].readinessProbe.httpGet.host",
             "Deployment/carts: spec.template.spec.containers[].resources.limits",
             "Deployment/carts: spec.template.spec.containers[].securityContext",
         ]

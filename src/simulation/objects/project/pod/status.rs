@@ -3,14 +3,11 @@
 use serde_json::{Value, json};
 
 use super::super::{Object, date, put, texts};
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
+use crate::simulation::objects::container::{ContainerStatus, Ended, State};
 use crate::simulation::objects::meta::{Meta, uid_text};
-use crate::simulation::objects::pod::{Container, Phase, Pod};
-
-/// The first pause before a container is started again. Source: pkg/kubelet/kubelet.go `backOffPeriod`.
-const BACK_OFF_SECONDS: u64 = 10;
-/// The longest. Source: the same, `MaxCrashLoopBackOff`.
-const LONGEST_BACK_OFF_SECONDS: u64 = 300;
+use crate::simulation::objects::pod::{Phase, Pod};
+use crate::simulation::objects::template::{Container, Role};
 
 /// Source: pkg/registry/core/pod/strategy.go `applySchedulingGatedCondition`.
 const GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
@@ -18,6 +15,10 @@ const GATED: &str = "Scheduling is blocked due to non-empty scheduling gates";
 pub(super) fn status(meta: &Meta, pod: &Pod, spec: &Object) -> Object {
     let mut all = Object::new();
     put(&mut all, "phase", pod.phase.name());
+    if let Some((reason, message)) = pod.why {
+        put(&mut all, "reason", reason);
+        put(&mut all, "message", message);
+    }
     put(&mut all, "qosClass", quality(spec));
     let conditions = conditions(meta, pod);
     if !conditions.is_empty() {
@@ -39,15 +40,15 @@ pub(super) fn status(meta: &Meta, pod: &Pod, spec: &Object) -> Object {
         put(&mut all, "podIPs", vec![texts(&[("ip", &address)])]);
         put(&mut all, "podIP", address);
     }
-    if pod.container != Container::None {
-        let containers: Vec<Value> = pod
-            .template
-            .containers
-            .iter()
-            .enumerate()
-            .map(|(index, container)| container_status(meta, pod, index, &container.name, &container.image))
-            .collect();
-        put(&mut all, "containerStatuses", containers);
+    if !pod.statuses.is_empty() {
+        let (init, main): (Vec<usize>, Vec<usize>) =
+            (0..pod.statuses.len()).partition(|&place| pod.template.role(place) != Role::Main);
+        for (list, places) in [("initContainerStatuses", init), ("containerStatuses", main)] {
+            if !places.is_empty() {
+                let containers: Vec<Value> = places.into_iter().map(|place| container(meta, pod, place)).collect();
+                put(&mut all, list, containers);
+            }
+        }
     }
     all
 }
@@ -76,43 +77,7 @@ fn conditions(meta: &Meta, pod: &Pod) -> Vec<Value> {
         ));
     }
     if let Some(started) = pod.started {
-        let sandbox = pod.phase != Phase::Failed && pod.address.is_some();
-        let running_since = match pod.container {
-            Container::Running(since) | Container::Terminated(_, since) => since,
-            _ => started,
-        };
-        let (ready, since) = pod.ready.unwrap_or((false, started));
-        // A container that runs is ready (probes are not modelled); where its pod is not, its node fell silent, and the
-        // node lifecycle controller writes the pod's condition alone (pkg/controller/util/node MarkPodsNotReady).
-        let running = matches!(pod.container, Container::Running(_)) && pod.phase == Phase::Running;
-        all.push(
-            condition(
-                "PodReadyToStartContainers",
-                sandbox,
-                if sandbox { running_since } else { since },
-            )
-            .into(),
-        );
-        all.push(condition("Initialized", true, started).into());
-        for (kind, holds, since) in [
-            ("Ready", ready, since),
-            (
-                "ContainersReady",
-                ready || running,
-                if ready { since } else { running_since },
-            ),
-        ] {
-            let condition = condition(kind, holds, since);
-            all.push(match () {
-                () if holds || running => condition.into(),
-                () if pod.phase == Phase::Failed => {
-                    let mut condition = condition;
-                    put(&mut condition, "reason", "PodFailed");
-                    condition.into()
-                }
-                () => because(condition, "ContainersNotReady", &unready(pod)),
-            });
-        }
+        lifecycle(pod, started, &mut all);
     }
     match (pod.scheduled, &pod.unschedulable) {
         (Some(since), _) => all.push(condition("PodScheduled", true, since).into()),
@@ -133,14 +98,95 @@ fn conditions(meta: &Meta, pod: &Pod) -> Vec<Value> {
     all
 }
 
-fn unready(pod: &Pod) -> String {
+/// The conditions that the kubelet writes (pkg/kubelet/status/generate.go).
+fn lifecycle(pod: &Pod, started: Time, all: &mut Vec<Value>) {
+    let sandbox = !pod.is_finished() && pod.address.is_some();
+    let running_since = pod.statuses.iter().filter_map(|status| match status.state {
+        State::Running(since) => Some(since),
+        State::Ended(ended) => Some(ended.at),
+        _ => None,
+    });
+    let (running_since, first) = (running_since.clone().max().unwrap_or(started), running_since.min());
+    let (ready, since) = pod.ready.unwrap_or((false, started));
+    all.push(
+        condition(
+            "PodReadyToStartContainers",
+            sandbox,
+            if sandbox { first.unwrap_or(started) } else { since },
+        )
+        .into(),
+    );
+    let ended = match pod.phase {
+        Phase::Succeeded => Some("PodCompleted"),
+        Phase::Failed => Some("PodFailed"),
+        Phase::Pending | Phase::Running => None,
+    };
+    all.push(match (pod.initialized, ended) {
+        (Some(since), reason) => {
+            let mut condition = condition("Initialized", true, since);
+            if reason == Some("PodCompleted") {
+                put(&mut condition, "reason", "PodCompleted");
+            }
+            condition.into()
+        }
+        (None, Some(reason)) => reason_alone(condition("Initialized", false, started), reason),
+        (None, None) => because(
+            condition("Initialized", false, started),
+            "ContainersNotInitialized",
+            &format!("containers with incomplete status: [{}]", names(pod, is_incomplete)),
+        ),
+    });
+    // Where containers are ready and the pod is not, its node fell silent: the node lifecycle controller writes the pod's
+    // condition alone (pkg/controller/util/node MarkPodsNotReady).
+    let running = pod.phase == Phase::Running && names(pod, is_unready).is_empty();
+    for (kind, holds, since) in [
+        ("Ready", ready, since),
+        (
+            "ContainersReady",
+            ready || running,
+            if ready || !running { since } else { running_since },
+        ),
+    ] {
+        let condition = condition(kind, holds, since);
+        all.push(match ended {
+            _ if holds || running => condition.into(),
+            Some(reason) => reason_alone(condition, reason),
+            None => because(
+                condition,
+                "ContainersNotReady",
+                &format!("containers with unready status: [{}]", names(pod, is_unready)),
+            ),
+        });
+    }
+}
+
+fn reason_alone(mut condition: Object, reason: &str) -> Value {
+    put(&mut condition, "reason", reason);
+    condition.into()
+}
+
+/// The names of the containers of which something holds.
+fn names(pod: &Pod, holds: fn(Role, Option<&ContainerStatus>) -> bool) -> String {
     let names: Vec<&str> = pod
         .template
-        .containers
-        .iter()
-        .map(|container| container.name.as_str())
+        .all()
+        .enumerate()
+        .filter(|&(place, _)| holds(pod.template.role(place), pod.statuses.get(place)))
+        .map(|(_, container)| container.name.as_str())
         .collect();
-    format!("containers with unready status: [{}]", names.join(" "))
+    names.join(" ")
+}
+
+fn is_unready(role: Role, status: Option<&ContainerStatus>) -> bool {
+    role != Role::Init && status.is_none_or(|status| !status.ready)
+}
+
+fn is_incomplete(role: Role, status: Option<&ContainerStatus>) -> bool {
+    match role {
+        Role::Main => false,
+        Role::Sidecar => status.is_none_or(|status| !status.started),
+        Role::Init => status.is_none_or(|status| status.ended().is_none_or(|ended| ended.code != 0)),
+    }
 }
 
 /// The message that comes with each reason. Sources: `pkg/controller/podgc/gc_controller.go`,
@@ -155,45 +201,57 @@ fn disruption_message(reason: &str) -> &'static str {
     }
 }
 
-fn container_status(meta: &Meta, pod: &Pod, index: usize, name: &str, image: &str) -> Value {
-    let running = matches!(pod.container, Container::Running(_)) && pod.phase == Phase::Running;
+fn container(meta: &Meta, pod: &Pod, place: usize) -> Value {
+    let (status, one) = (pod.statuses[place], pod.template.container(place));
+    let (name, image) = one.map_or(("", ""), |one: &Container| (one.name.as_str(), &*one.image));
     let mut all = Object::new();
     put(&mut all, "name", name);
     put(&mut all, "image", image);
-    put(&mut all, "restartCount", pod.restarts);
-    put(&mut all, "ready", running);
-    put(&mut all, "started", running);
-    put(&mut all, "lastState", Object::new());
-    let ran = matches!(
-        pod.container,
-        Container::Running(_) | Container::Terminated(..) | Container::BackOff
-    );
-    put(&mut all, "imageID", if ran { image } else { "" });
+    put(&mut all, "restartCount", status.restarts);
+    // A pod that has ended has no container that runs, whatever its kubelet last said.
+    put(&mut all, "ready", status.ready && !(pod.is_finished() && status.runs()));
+    put(&mut all, "started", status.started && !pod.is_finished());
     // Another one after each restart, as with a real runtime.
-    let id = || format!("containerd://{:024x}{:032x}{:08x}", meta.uid, index, pod.restarts);
+    let id = |restarts: u32| format!("containerd://{:024x}{place:032x}{restarts:08x}", meta.uid);
+    let last = status
+        .last
+        .map(|last| terminated(last, &id(status.restarts.saturating_sub(1))));
+    put(&mut all, "lastState", last.unwrap_or_else(|| Object::new().into()));
+    let ran = !matches!(status.state, State::Creating | State::NoConfig) || status.last.is_some();
+    put(&mut all, "imageID", if ran { image } else { "" });
     if ran {
-        put(&mut all, "containerID", id());
+        put(&mut all, "containerID", id(status.restarts));
     }
-    let state = match pod.container {
-        Container::None | Container::Creating => json!({"waiting": {"reason": "ContainerCreating"}}),
-        Container::NoConfig => json!({"waiting": {"reason": "CreateContainerConfigError"}}),
-        Container::BackOff => json!({"waiting": {"reason": "CrashLoopBackOff", "message": back_off(meta, pod, name)}}),
-        Container::Running(since) => json!({"running": {"startedAt": date::seconds(since)}}),
-        Container::Terminated(code, at) => json!({"terminated": {
-            "exitCode": code,
-            "reason": if code == 0 { "Completed" } else { "Error" },
-            "startedAt": date::seconds(pod.started.unwrap_or(at)),
-            "finishedAt": date::seconds(at),
-            "containerID": id(),
-        }}),
+    let state = match status.state {
+        State::Creating
+            if pod.initialized.is_none() || !pod.template.init.is_empty() && pod.template.role(place) == Role::Main =>
+        {
+            json!({"waiting": {"reason": "PodInitializing"}})
+        }
+        State::Creating => json!({"waiting": {"reason": "ContainerCreating"}}),
+        State::NoConfig => json!({"waiting": {"reason": "CreateContainerConfigError"}}),
+        State::BackOff(length) => {
+            json!({"waiting": {"reason": "CrashLoopBackOff", "message": back_off(meta, length, name)}})
+        }
+        State::Running(since) => json!({"running": {"startedAt": date::seconds(since)}}),
+        State::Ended(ended) => terminated(ended, &id(status.restarts)),
     };
     put(&mut all, "state", state);
     all.into()
 }
 
-fn back_off(meta: &Meta, pod: &Pod, name: &str) -> String {
-    let doubled = BACK_OFF_SECONDS << pod.restarts.saturating_sub(1).min(16);
-    let seconds = doubled.min(LONGEST_BACK_OFF_SECONDS);
+fn terminated(ended: Ended, id: &str) -> Value {
+    json!({"terminated": {
+        "exitCode": ended.code,
+        "reason": ended.reason,
+        "startedAt": date::seconds(ended.from),
+        "finishedAt": date::seconds(ended.at),
+        "containerID": id,
+    }})
+}
+
+fn back_off(meta: &Meta, length: Span, name: &str) -> String {
+    let seconds = length.0 / 1_000_000;
     let length = if seconds < 60 {
         format!("{seconds}s")
     } else {

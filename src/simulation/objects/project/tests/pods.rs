@@ -3,12 +3,13 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{at, meta, typed};
-use crate::model::time::Time;
+use crate::model::time::{Span, Time};
 use crate::simulation::api::Project;
 use crate::simulation::fabric::MachineId;
+use crate::simulation::objects::container::{ContainerStatus, Ended, State};
 use crate::simulation::objects::meta::Meta;
 use crate::simulation::objects::parse;
-use crate::simulation::objects::pod::{Container, Phase, Pod};
+use crate::simulation::objects::pod::{Phase, Pod};
 use crate::simulation::objects::table::Row;
 
 /// A new pod of these containers and other fields.
@@ -46,7 +47,8 @@ pub(super) fn running() -> Row<Pod> {
     pod.body.phase = Phase::Running;
     pod.body.scheduled = Some(at(6));
     pod.body.started = Some(at(7));
-    pod.body.container = Container::Running(at(9));
+    pod.body.initialized = Some(at(7));
+    pod.body.statuses = [ContainerStatus::running(at(9)); 2].into();
     pod.body.ready = Some((true, at(10)));
     pod
 }
@@ -168,16 +170,20 @@ fn a_pod_whose_node_fell_silent_keeps_its_containers() {
 }
 
 #[rstest]
-#[case(Container::Creating, json!({"waiting": {"reason": "ContainerCreating"}}))]
+#[case(State::Creating, json!({"waiting": {"reason": "ContainerCreating"}}))]
 #[case(
-    Container::Terminated(137, Time(20_000_000)),
+    State::Ended(Ended::new(137, Time(7_000_000), Time(20_000_000))),
     json!({"terminated": {
         "exitCode": 137, "reason": "Error", "startedAt": "2026-01-01T00:00:07Z", "finishedAt": "2026-01-01T00:00:20Z",
     }})
 )]
-fn containers_that_do_not_run_say_why(#[case] container: Container, #[case] expected: Value) {
+fn containers_that_do_not_run_say_why(#[case] state: State, #[case] expected: Value) {
     let mut pod = running();
-    pod.body.container = container;
+    pod.body.statuses = [ContainerStatus {
+        state,
+        ..ContainerStatus::NEW
+    }; 2]
+        .into();
     pod.body.ready = Some((false, at(20)));
     assert_eq!(conditions(&pod)[2], "Ready=False ContainersNotReady 20");
     let status = typed::<core::Pod>(&pod).status.unwrap();
@@ -196,19 +202,24 @@ fn containers_that_do_not_run_say_why(#[case] container: Container, #[case] expe
 }
 
 #[rstest]
-#[case(1, "10s")]
-#[case(3, "40s")]
-#[case(5, "2m40s")]
-#[case(6, "5m0s")]
-#[case(4_000_000, "5m0s")]
-fn a_container_that_crashes_backs_off_twice_as_long(#[case] restarts: u32, #[case] length: &str) {
+#[case(10, "10s")]
+#[case(40, "40s")]
+#[case(160, "2m40s")]
+#[case(300, "5m0s")]
+fn a_container_that_crashes_says_how_long_it_backs_off(#[case] seconds: u64, #[case] length: &str) {
     let mut pod = running();
-    pod.body.container = Container::BackOff;
+    let status = ContainerStatus {
+        state: State::BackOff(Span::secs(seconds)),
+        last: Some(Ended::new(1, at(9), at(12))),
+        restarts: 2,
+        ..ContainerStatus::NEW
+    };
+    pod.body.statuses = [status; 2].into();
     pod.body.ready = Some((false, at(20)));
-    pod.body.restarts = restarts;
     let status = typed::<core::Pod>(&pod).status.unwrap();
     let one = status.container_statuses.unwrap().remove(0);
-    assert_eq!(u32::try_from(one.restart_count), Ok(restarts));
+    assert_eq!(one.restart_count, 2);
+    assert_eq!(one.last_state.unwrap().terminated.unwrap().exit_code, 1);
     let waiting = one.state.unwrap().waiting.unwrap();
     assert_eq!(waiting.reason.as_deref(), Some("CrashLoopBackOff"));
     let message = waiting.message.unwrap();
