@@ -10,7 +10,7 @@ use steadfast::model::history::{FailureKind, What};
 use steadfast::model::profile::Profile;
 use steadfast::model::time::Span;
 use steadfast::simulation::fabric::PodId;
-use steadfast::simulation::objects::container::State;
+use steadfast::simulation::objects::container::{ContainerStatus, State};
 use steadfast::simulation::objects::node::Readiness;
 use steadfast::simulation::objects::pod::Phase;
 use steadfast::simulation::world::World;
@@ -136,7 +136,7 @@ const fn ready_again(window: (f64, f64), measured: &'static [f64]) -> Row {
 
 fn restarted(scene: &Scene) -> bool {
     let pod = &scene.pod(&scene.single).unwrap().body;
-    pod.restarts() == 1 && pod.phase == Phase::Running && pod.statuses.iter().all(|status| status.runs())
+    pod.restarts() == 1 && pod.phase == Phase::Running && pod.statuses.iter().all(ContainerStatus::runs)
 }
 
 // ------------------------------------------------------------------ docker kill, docker start before the eviction
