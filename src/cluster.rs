@@ -175,6 +175,15 @@ impl Cluster {
         self.backend.note_not_modelled(lines)
     }
 
+    /// What has been asked of it so far and has no effect there, as a run's report lists it: fields, whole kinds, and what was left
+    /// out of manifests.
+    ///
+    /// # Errors
+    /// When the simulation has panicked.
+    pub fn not_modelled(&self) -> Result<Vec<String>, ClusterError> {
+        self.backend.not_modelled()
+    }
+
     pub(crate) fn start_load(&self, namespace: &str, journeys: &[(String, Journey)]) -> Result<(), ClusterError> {
         self.backend.start_load(namespace, journeys)
     }

@@ -13,7 +13,7 @@ use kube::api::{DynamicObject, ListParams};
 use kube::discovery::ApiResource;
 use steadfast::app::{AppError, DEFAULT, Undeployed};
 use steadfast::model::profile::Profile;
-use steadfast::{App, Cluster, Experiment, NodeFailure, Units as _, Verdict};
+use steadfast::{App, Cluster, Experiment, NodeFailure, Units as _};
 
 /// Where the applications are.
 const FOLDER: &str = "STEADFAST_PUBLIC_MANIFESTS";
@@ -87,6 +87,8 @@ async fn ready(cluster: &Cluster, undeployed: &Undeployed) -> (usize, usize) {
         let api: Api<DynamicObject> = Api::namespaced_with(cluster.client(), manifest.namespace_of(object), &resource);
         all += 1;
         let Ok(Some(found)) = api.get_opt(&object.name).await else {
+            // A Job may be removed when it is done.
+            done += usize::from(object.kind == "Job");
             continue;
         };
         let status = &found.data["status"];
@@ -120,6 +122,10 @@ async fn attempt(path: &Path, profile: &str) -> Row {
     let deployed = undeployed.clone().deploy(&cluster).await;
     let (done, all) = ready(&cluster, &undeployed).await;
     row.ready = format!("{done}/{all}");
+    row.not_modelled = cluster.not_modelled().unwrap();
+    if !matches!(&deployed, Err(AppError::Refused { .. } | AppError::UnknownKind { .. })) {
+        assert_every_object_is_accounted_for(&undeployed, &row.not_modelled);
+    }
     let app = match deployed {
         Ok(app) => app,
         Err(AppError::NotReady { waiting, .. }) => {
@@ -150,12 +156,9 @@ async fn attempt(path: &Path, profile: &str) -> Row {
         .await
         .unwrap();
     let header = &report.history().header;
-    let why = match report.verdict() {
-        Verdict::Held | Verdict::Violated => format!("entered by {}", header.journeys[0].path.join(" → ")),
-        _ => report.judgement().reasons.join("; "),
-    };
-    assert_every_object_is_accounted_for(&undeployed, &header.not_modelled);
-    row.not_modelled.clone_from(&header.not_modelled);
+    let entered = format!("entered by {}", header.journeys[0].path.join(" → "));
+    let why = [vec![entered], report.judgement().reasons.clone()].concat().join("; ");
+    assert_eq!(header.not_modelled, row.not_modelled);
     row.ends(report.verdict().name(), why)
 }
 

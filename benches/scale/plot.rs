@@ -39,8 +39,9 @@ pub fn svg(points: &[Point]) -> String {
 
 /// Powers of ten around the values.
 fn decades(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let least = values.clone().fold(f64::INFINITY, f64::min).log10().floor();
-    let most = values.fold(0.0_f64, f64::max).log10().ceil();
+    let least = (values.clone().fold(f64::INFINITY, f64::min) / 1.2).log10().floor();
+    // A little room above the greatest.
+    let most = (values.fold(0.0_f64, f64::max) * 1.2).log10().ceil();
     (least, most.max(least + 1.0))
 }
 
@@ -61,7 +62,7 @@ fn panel(text: &mut String, left: f64, title: &str, points: &[(f64, f64)]) {
         y0 - 30.0
     ));
     line(format_args!(
-        "<text x=\"{x0}\" y=\"{}\" fill=\"#555\">grows as nodes to the power of {slope:.2}; dashed: linear growth</text>",
+        "<text x=\"{x0}\" y=\"{}\" fill=\"#555\">nodes to the power of {slope:.2} (dashed: linear)</text>",
         y0 - 13.0
     ));
     for decade in from as i32..=to as i32 {
@@ -123,11 +124,12 @@ fn panel(text: &mut String, left: f64, title: &str, points: &[(f64, f64)]) {
             format!("{value:.0}")
         };
         line(format_args!(
-            "<circle cx=\"{0:.1}\" cy=\"{1:.1}\" r=\"3.5\" fill=\"#0b62a4\"/>\
+            "<circle cx=\"{3:.1}\" cy=\"{1:.1}\" r=\"3.5\" fill=\"#0b62a4\"/>\
              <text x=\"{0:.1}\" y=\"{2:.1}\" text-anchor=\"end\" fill=\"#0b62a4\">{shown}</text>",
-            x(*nodes),
+            x(*nodes) - 3.0,
             y(*value),
-            y(*value) - 8.0
+            y(*value) - 6.0,
+            x(*nodes)
         ));
     }
 }

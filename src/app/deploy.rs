@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Event;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiResource, Scope};
@@ -237,11 +238,16 @@ async fn missing(cluster: &Cluster, wanted: &[Known]) -> Result<Vec<String>, App
     let (mut pending, mut reasons) = (0, Vec::new());
     for namespace in namespaces {
         let pods: Api<DynamicObject> = Api::namespaced_with(cluster.client(), namespace, &pods);
+        let warnings = warnings(cluster, namespace).await?;
         for pod in pods.list(&ListParams::default()).await.map_err(failed)? {
             let shown = value(&pod);
             pending += usize::from(shown["status"]["phase"] == "Pending");
             if let Some(reason) = ready::reason(&shown) {
-                reasons.push(format!("{}: {reason}", pod.name_any()));
+                let name = pod.name_any();
+                let warned = warnings.iter().rev().find(|(of, _)| *of == name);
+                let more = warned.filter(|(_, message)| !reason.contains(message.as_str()));
+                let more = more.map(|(_, message)| format!(" ({message})")).unwrap_or_default();
+                reasons.push(format!("{name}: {reason}{more}"));
             }
         }
     }
@@ -252,4 +258,21 @@ async fn missing(cluster: &Cluster, wanted: &[Known]) -> Result<Vec<String>, App
         lines.push(format!("and {more} more"));
     }
     Ok(lines)
+}
+
+/// The pods of a namespace that the cluster warned of, each with what it said, the last warning last.
+async fn warnings(cluster: &Cluster, namespace: &str) -> Result<Vec<(String, String)>, AppError> {
+    let api: Api<Event> = Api::namespaced(cluster.client(), namespace);
+    let mut events = api.list(&ListParams::default()).await.map_err(failed)?.items;
+    events.sort_by(|one, other| one.last_timestamp.cmp(&other.last_timestamp));
+    let of_pods = events.into_iter().filter(|event| {
+        event.type_.as_deref() == Some("Warning") && event.involved_object.kind.as_deref() == Some("Pod")
+    });
+    // A kubelet that has waited too long for volumes says less than when one of them could not be mounted.
+    let late = |message: &str| message.starts_with("Unable to attach or mount volumes");
+    let mut all: Vec<(String, String)> = of_pods
+        .filter_map(|event| Some((event.involved_object.name?, event.message?)))
+        .collect();
+    all.sort_by_key(|(_, message)| !late(message));
+    Ok(all)
 }

@@ -267,6 +267,10 @@ impl Embedded {
         resources::find(group, version, kind).is_some_and(|resource| resource.modelled)
     }
 
+    pub(crate) fn not_modelled(&self) -> Result<Vec<String>, ClusterError> {
+        Ok(self.driver.with(|world| world.not_modelled())?)
+    }
+
     pub(crate) fn note_not_modelled(&self, lines: Vec<String>) -> Result<(), ClusterError> {
         Ok(self.driver.with(|world| world.note_not_modelled(lines))?)
     }

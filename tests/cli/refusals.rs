@@ -35,7 +35,7 @@ fn a_manifest_that_cannot_be_used_is_6_and_the_message_names_it() {
         (
             "yaml.yaml",
             "a: [",
-            "yaml.yaml is not a manifest: document 1 is not YAML: ",
+            "yaml.yaml is not a manifest: document 1 (line 1) is not YAML: ",
         ),
         (
             "empty.yaml",

@@ -84,7 +84,7 @@ fn options_that_make_no_sense_without_a_manifest_are_refused() {
         &["--model", "model.yaml"],
         &["run", "--assume-default-model"],
     ] {
-        shell.steadfast(words).code(2).says("--manifest <FILE>");
+        shell.steadfast(words).code(2).says("--manifest <PATH>");
     }
     shell
         .steadfast(&["--profile", "kind"])

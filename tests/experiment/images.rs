@@ -104,13 +104,10 @@ async fn images_of_other_namespaces_do_not_count() {
 #[tokio::test]
 async fn fields_without_effect_are_listed() {
     const MORE: &str = "
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
 metadata: { name: web, namespace: small }
-spec:
-  scaleTargetRef: { apiVersion: apps/v1, kind: Deployment, name: web }
-  minReplicas: 2
-  maxReplicas: 5
+spec: { podSelector: {}, policyTypes: [Ingress] }
 ";
     let cluster = kind().await;
     let probe = "containers: [{ readinessProbe: { httpGet: { path: /, port: 80 } }, stdin: true, ";
@@ -119,7 +116,7 @@ spec:
     let report = under_a_fault(&cluster, &app).await;
     let listed = &report.history().header.not_modelled;
     assert!(
-        listed.iter().any(|it| it.starts_with("HorizontalPodAutoscaler/web")),
+        listed.iter().any(|it| it.starts_with("NetworkPolicy/web")),
         "{listed:?}"
     );
     assert!(

@@ -30,7 +30,7 @@ pub(crate) fn deployment(name: &str, replicas: u32, affinity: &str) -> String {
 ---
 apiVersion: apps/v1
 kind: Deployment
-metadata: {{ name: {name} }}
+metadata: {{ name: {name}, namespace: {SPACE} }}
 spec:
   replicas: {replicas}
   selector: {{ matchLabels: {{ app: {name} }} }}
@@ -42,7 +42,7 @@ spec:
 ---
 apiVersion: v1
 kind: Service
-metadata: {{ name: {name} }}
+metadata: {{ name: {name}, namespace: {SPACE} }}
 spec: {{ selector: {{ app: {name} }}, ports: [{{ port: 80 }}] }}
 "
     )

@@ -1,9 +1,9 @@
-//! Is the guestbook still up when a node dies?
+//! Is the guestbook still up when nodes die?
 
 use steadfast::{App, Cluster, Experiment, NodeFailure, Units as _, Verdict, assert_availability_snapshot};
 
 #[tokio::test]
-async fn guestbook_loses_the_node_of_its_only_store() -> steadfast::Result {
+async fn guestbook_when_half_of_the_nodes_lose_power() -> steadfast::Result {
     let cluster = Cluster::embedded().profile("kind")?.seed(7).start().await?;
     let app = App::from_manifest("manifests")?
         .named("guestbook")
@@ -11,7 +11,7 @@ async fn guestbook_loses_the_node_of_its_only_store() -> steadfast::Result {
         .model_file("model.yaml")?
         .deploy(&cluster)
         .await?;
-    let report = Experiment::new("one node dies")
+    let report = Experiment::new("half of the nodes lose power")
         .hypothesis(app.journey("visit")?.recovers_within(60.secs()))
         .fault(NodeFailure::kill().percent(50))
         .observe_for(10.mins())

@@ -24,7 +24,7 @@ pub fn pod(object: &Value) -> Result<(Meta, Pod), ApiError> {
     let meta = metadata::meta(PODS, &written.metadata, Rule::Subdomain, &mut causes);
     let mut spec = written.spec.unwrap_or_default();
     defaults::pod(&mut spec);
-    check(&spec, "spec", &mut causes);
+    check(&spec, "spec", &[], &mut causes);
     let labels = Labels::clone(&meta.labels);
     let Some(template) = template(labels, Labels::clone(&meta.annotations), &spec, "", &mut causes)? else {
         return Err(refusal(causes, &meta));
@@ -71,8 +71,10 @@ pub(super) fn template(
     })
 }
 
-/// Checks a pod's specification. Source: pkg/apis/core/validation/validation.go `ValidatePodSpec`.
-pub(super) fn check(spec: &core::PodSpec, path: &str, causes: &mut Causes) {
+/// Checks a pod's specification, which may mount `claims`, too: the volumes that a StatefulSet adds for its claims.
+/// Source: pkg/apis/core/validation/validation.go `ValidatePodSpec`, pkg/apis/apps/validation/validation.go
+/// `volumesToAddForTemplates`.
+pub(super) fn check(spec: &core::PodSpec, path: &str, claims: &[&str], causes: &mut Causes) {
     causes.one_of(
         format!("{path}.restartPolicy"),
         spec.restart_policy.as_deref(),
@@ -102,6 +104,7 @@ pub(super) fn check(spec: &core::PodSpec, path: &str, causes: &mut Causes) {
             causes.duplicate(path, volume.name.as_str());
         }
     }
+    volumes.extend(claims);
     if spec.containers.is_empty() {
         causes.required(format!("{path}.containers"), "");
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::causes::Causes;
 use super::names::Rule;
-use super::workload::{count, seconds, template, written};
+use super::workload::{count, seconds, template_with, written};
 use super::{accept, defaults, metadata, read, storage};
 use crate::simulation::api::ApiError;
 use crate::simulation::objects::meta::Meta;
@@ -77,7 +77,8 @@ pub fn stateful_set(object: &Value) -> Result<(Meta, StatefulSet), ApiError> {
             object: Arc::new(object),
         });
     }
-    let template = template(STATEFUL_SETS, &meta, &spec.template, &mut causes)?;
+    let mounted: Vec<&str> = claims.iter().map(|claim| claim.name.as_str()).collect();
+    let template = template_with(STATEFUL_SETS, &meta, &spec.template, &mounted, &mut causes)?;
     let body = StatefulSet {
         spec: written(&spec)?,
         replicas,

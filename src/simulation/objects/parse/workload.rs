@@ -151,11 +151,22 @@ pub(super) fn template(
     template: &core::PodTemplateSpec,
     causes: &mut Causes,
 ) -> Result<PodTemplate, ApiError> {
+    template_with(resource, meta, template, &[], causes)
+}
+
+/// The template of pods that get a volume for each of these claims.
+pub(super) fn template_with(
+    resource: &Resource,
+    meta: &Meta,
+    template: &core::PodTemplateSpec,
+    claims: &[&str],
+    causes: &mut Causes,
+) -> Result<PodTemplate, ApiError> {
     let pods = template.metadata.clone().unwrap_or_default();
     metadata::labels("spec.template.labels", pods.labels.as_ref(), causes);
     metadata::annotations("spec.template.annotations", pods.annotations.as_ref(), causes);
     let spec = template.spec.clone().unwrap_or_default();
-    pod::check(&spec, "spec.template.spec", causes);
+    pod::check(&spec, "spec.template.spec", claims, causes);
     if let Some(policy @ ("Never" | "OnFailure")) = spec.restart_policy.as_deref() {
         causes.one_of("spec.template.spec.restartPolicy", Some(policy), &["Always"]);
     }

@@ -217,3 +217,22 @@ fn parse_deployment(object: &Value) -> (Meta, crate::simulation::objects::worklo
 fn parse_pod(object: &Value) -> (Meta, crate::simulation::objects::pod::Pod) {
     super::super::pod(object).unwrap()
 }
+
+#[test]
+fn a_stateful_set_may_mount_the_volumes_that_it_claims() {
+    let set = json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "shop"},
+        "spec": {
+            "serviceName": "db", "selector": {"matchLabels": {"app": "db"}},
+            "template": {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [
+                {"name": "db", "image": "db", "volumeMounts": [{"name": "data", "mountPath": "/data"}]}]}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {
+                "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}],
+        },
+    });
+    assert!(stateful_set(&set).is_ok());
+    let mut unclaimed = set;
+    unclaimed["spec"]["volumeClaimTemplates"] = json!([]);
+    let refused = stateful_set(&unclaimed).err().unwrap();
+    assert!(refused.to_string().contains("volumeMounts[0].name"), "{refused}");
+}
