@@ -4,6 +4,8 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 use steadfast::model::fault::Mode;
+use steadfast::simulation::api::{ApiStore as _, DeleteOptions};
+use steadfast::simulation::objects::resources::NODES;
 
 use super::scene::{SPACE, Scene, condition, within};
 
@@ -207,7 +209,7 @@ fn what_a_pod_on_a_dead_node_means_to_its_job(#[case] policy: &str, #[case] repl
         scene.pods().iter().any(|pod| pod["status"]["phase"] == "Running")
     });
     let node = scene.pods()[0]["spec"]["nodeName"].as_str().unwrap().to_owned();
-    scene.world.inject(Mode::Kill, &[node.clone()]);
+    scene.world.inject(Mode::Kill, std::slice::from_ref(&node));
     // Unreachable after 50 s, evicted 300 s later.
     scene.run(420.0);
     assert_eq!(
@@ -217,11 +219,9 @@ fn what_a_pod_on_a_dead_node_means_to_its_job(#[case] policy: &str, #[case] repl
     assert_eq!(scene.pods().len(), if replaced { 2 } else { 1 });
     assert_eq!(count(&scene, "terminating"), 1);
     // Only pod garbage collection ends it, when its node is gone.
-    let nodes = steadfast::simulation::objects::resources::NODES;
-    use steadfast::simulation::api::{ApiStore as _, DeleteOptions};
     scene
         .world
-        .delete(nodes, None, &node, &DeleteOptions::default())
+        .delete(NODES, None, &node, &DeleteOptions::default())
         .unwrap();
     scene.run(120.0);
     assert_eq!(

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::super::api::{ApiStore as _, DeleteOptions};
 use super::super::event::Event;
+use super::super::objects::container::ContainerStatus;
 use super::super::objects::job::{Condition, Job, JobStatus};
 use super::super::objects::meta::{Meta, Owner};
 use super::super::objects::pod::{Phase, Pod};
@@ -117,7 +118,7 @@ impl World {
             self.manage(row, &job, &mut status);
         }
         self.recount(&job, &mut status);
-        self.conclude(&job.body, &mut status);
+        self.conclude(&mut status);
         self.write_job(row, &job, status);
     }
 
@@ -346,7 +347,7 @@ impl World {
     }
 
     /// A Job is complete or has failed once none of its pods is left (`enactJobFinished`).
-    fn conclude(&self, _: &Job, status: &mut JobStatus) {
+    fn conclude(&self, status: &mut JobStatus) {
         if status.active > 0 || status.terminating > 0 {
             return;
         }
@@ -426,7 +427,7 @@ fn ending(pod: &Row<Pod>, now: Time) -> Ending {
         .body
         .statuses
         .iter()
-        .filter_map(|status| status.ended())
+        .filter_map(ContainerStatus::ended)
         .map(|ended| ended.at)
         .max();
     let deleted = pod.meta.deletion.map(|deletion| deletion.at);
