@@ -45,13 +45,13 @@ fn a_manifest_that_cannot_be_used_is_6_and_the_message_names_it() {
         ("lacks.yaml", "kind: Service\n", "document 1 lacks `apiVersion`"),
         (
             "kind.yaml",
-            "apiVersion: example.org/v1\nkind: Gadget\nmetadata: {name: g}\n",
-            "Gadget `g` (example.org/v1) in",
+            "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: g}\n",
+            "kind.yaml, line 1): Kubernetes no longer serves extensions/v1beta1 Deployment",
         ),
         (
             "refused.yaml",
             &format!("{deployment}spec: {{replicas: many}}\n"),
-            "Deployment `web` was refused by the cluster: ",
+            "refused.yaml, line 1) was refused by the cluster: ",
         ),
     ] {
         let path = shell.file(file, text);

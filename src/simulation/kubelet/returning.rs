@@ -23,7 +23,9 @@ impl World {
                     runtime.renew(place);
                 }
                 let life = &mut runtime.lives[place];
-                if life.alive {
+                // One that was asked to end while its machine shut down ended with nobody watching, too.
+                let unseen = life.incarnation != super::NEVER_BEGUN && life.ended.is_none();
+                if life.alive || unseen {
                     life.ended = Some(Ended {
                         reason: "Unknown",
                         ..Ended::new(UNKNOWN, life.begun, now)
