@@ -10,6 +10,7 @@ mod behaviour {
     mod deleting;
     mod disruption;
     mod ending;
+    mod jobs;
     mod pod_gc;
     mod probes;
     mod rolling_update;

@@ -7,6 +7,7 @@ mod experiment {
     mod evidence;
     mod faults;
     mod images;
+    mod probing;
     mod refusing;
     mod small;
     mod snapshots;

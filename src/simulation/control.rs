@@ -9,6 +9,7 @@ pub mod deployments;
 pub mod disruption;
 pub mod endpoints;
 pub mod garbage;
+pub mod jobs;
 pub mod load_balancers;
 pub mod namespaces;
 pub mod node_lifecycle;

@@ -80,6 +80,10 @@ pub enum Event {
     Scrape,
     /// Something happens to volumes.
     Storage(Step),
+    /// The Job controller looks at a Job.
+    Job(u32),
+    /// A finished Job has stayed for as long as it wanted.
+    JobExpired(u32),
     /// The DaemonSet controller looks at all DaemonSets.
     DaemonSets,
     /// The scheduler takes its next pod.

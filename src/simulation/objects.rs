@@ -4,6 +4,7 @@ pub mod autoscaling;
 pub mod budget;
 pub mod container;
 pub mod custom;
+pub mod job;
 pub mod meta;
 pub mod needs;
 pub mod node;

@@ -49,6 +49,10 @@ macro_rules! with_table {
                 let $table = $($borrow)+ $store.budgets;
                 $do
             }
+            "jobs" => {
+                let $table = $($borrow)+ $store.jobs;
+                $do
+            }
             "endpointslices" => {
                 let $table = $($borrow)+ $store.slices;
                 $do
@@ -103,6 +107,7 @@ macro_rules! with_table {
 
 mod binding;
 mod evicting;
+mod jobs;
 mod nodes;
 mod placing;
 mod refusing;
@@ -401,6 +406,7 @@ impl World {
                 self.budget_changed(row);
             }
             "services" => self.insert_service(object)?,
+            "jobs" => self.insert_job(object)?,
             "events" => {
                 let (meta, body) = parse::event(object)?;
                 let meta = self.stamped(meta);
@@ -498,6 +504,7 @@ impl World {
                 });
                 self.daemon_sets_changed();
             }
+            "jobs" => self.update_job(space, name, object)?,
             "pods" => {
                 let (meta, body) = parse::pod(object)?;
                 let Some(row) = self.store.pods.find(space, name) else {

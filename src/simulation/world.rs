@@ -8,6 +8,7 @@ use super::control::autoscaler::AutoscalerState;
 use super::control::claims::Volumes;
 use super::control::daemon_sets::Daemons;
 use super::control::garbage::Garbage;
+use super::control::jobs::Jobs;
 use super::control::load_balancers::Balancers;
 use super::control::node_lifecycle::NodeLifecycle;
 use super::control::pod_autoscaler::Scaling;
@@ -68,6 +69,7 @@ pub struct World {
     pub(super) workloads: Workloads,
     pub(super) volumes: Volumes,
     pub(super) scaling: Scaling,
+    pub(super) jobs: Jobs,
     pub(super) group: Group,
     pub(super) autoscaler: AutoscalerState,
     pub(super) balancers: Balancers,
@@ -113,6 +115,7 @@ pub(super) struct Chance {
     /// What only pods of several containers, and containers that end, need.
     pub containers: Stream,
     pub probes: Stream,
+    pub jobs: Stream,
     pub services: Stream,
     pub cloud: Stream,
     pub names: Stream,
@@ -155,6 +158,7 @@ impl World {
             workloads: Workloads::default(),
             volumes: Volumes::default(),
             scaling: Scaling::default(),
+            jobs: Jobs::default(),
             group: Group::default(),
             autoscaler: AutoscalerState::default(),
             balancers: Balancers::default(),
@@ -164,6 +168,7 @@ impl World {
                 kubelets: Stream::new(seed, "kubelets"),
                 containers: Stream::new(seed, "containers"),
                 probes: Stream::new(seed, "probes"),
+                jobs: Stream::new(seed, "jobs"),
                 services: Stream::new(seed, "services"),
                 cloud: Stream::new(seed, "cloud"),
                 names: Stream::new(seed, "names"),
@@ -335,6 +340,8 @@ impl World {
             Event::Autoscale(row) => self.autoscale(row),
             Event::Scrape => self.scrape(),
             Event::Storage(step) => self.storage_step(step),
+            Event::Job(row) => self.sync_job(row),
+            Event::JobExpired(row) => self.expire_job(row),
             Event::DaemonSets => self.sync_daemon_sets(),
             Event::Schedule => self.schedule_next(),
             Event::Retry(pod) => self.retry_pod(pod),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use steadfast::model::application::Application;
 use steadfast::model::profile::Profile;
 use steadfast::model::time::Span;
-use steadfast::simulation::api::{ApiStore as _, DeleteOptions, Served};
+use steadfast::simulation::api::{ApiStore as _, DeleteOptions, Part, Served, merge};
 use steadfast::simulation::objects::resources::{NAMESPACES, RESOURCES};
 use steadfast::simulation::world::World;
 
@@ -80,6 +80,15 @@ impl Scene {
             "Pod",
             json!({"metadata": {"name": "it", "labels": labels}, "spec": spec}),
         );
+    }
+
+    /// Merges a patch into an object, or says why not.
+    pub fn patch(&mut self, kind: &str, name: &str, patch: &Value) -> Result<(), String> {
+        let resource = resource(kind);
+        let mut object = self.object(kind, name).unwrap();
+        merge(&mut object, patch);
+        let replaced = self.world.replace(resource, object, Part::Main, false);
+        replaced.map(|_| ()).map_err(|error| error.to_string())
     }
 
     /// Deletes an object; with this grace period, when there is one.

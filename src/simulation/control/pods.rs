@@ -158,6 +158,7 @@ impl World {
         }
         // Those whom the pod concerns are told while its object can still be read.
         self.pod_changed(pod);
+        self.job_pod_gone(pod);
         let Some(row) = self.store.pods.remove(&mut self.store.versions, pod) else {
             return;
         };
@@ -205,6 +206,7 @@ impl World {
             Some(owner) if owner.kind == "ReplicaSet" => self.replica_set_changed(owner.row),
             Some(owner) if owner.kind == "StatefulSet" => self.stateful_set_changed(owner.row),
             Some(owner) if owner.kind == "DaemonSet" => self.daemon_sets_changed(),
+            Some(owner) if owner.kind == "Job" => self.job_pod_changed(owner.row),
             _ => {}
         }
         self.usage_changed(&row.meta.namespace);

@@ -139,7 +139,7 @@ impl World {
 
     /// Orders pods by who is deleted first: without a node, not running, not ready, doubled up on a node, ready for less
     /// long, more restarts, younger.
-    fn rank_for_deletion(&self, pods: &mut [u32]) {
+    pub(super) fn rank_for_deletion(&self, pods: &mut [u32]) {
         let on_node = |pod: u32| self.store.pod(pod).and_then(|row| row.body.node);
         let mut company: BTreeMap<Option<MachineId>, usize> = BTreeMap::new();
         for &pod in &*pods {

@@ -77,7 +77,9 @@ impl JobStatus {
     /// Whether a condition holds.
     #[must_use]
     pub fn has(&self, kind: &str) -> bool {
-        self.conditions.iter().any(|condition| condition.kind == kind && condition.holds)
+        self.conditions
+            .iter()
+            .any(|condition| condition.kind == kind && condition.holds)
     }
 
     /// When it finished, well or not.

@@ -7,6 +7,7 @@ pub mod metadata;
 
 mod autoscaling;
 mod budget;
+mod job;
 mod node;
 mod other;
 mod pod;

@@ -61,7 +61,7 @@ static BUILT_IN: [Resource; COUNT] = [
     resource("", "v1", "resourcequotas", "ResourceQuota"),
     plain(resource("", "v1", "limitranges", "LimitRange")),
     resource("apps", "v1", "statefulsets", "StatefulSet"),
-    with_status(stored("batch", "v1", "jobs", "Job")),
+    resource("batch", "v1", "jobs", "Job"),
     with_status(stored("batch", "v1", "cronjobs", "CronJob")),
     resource(
         "autoscaling",
@@ -207,6 +207,8 @@ pub static DEPLOYMENTS: &Served = &RESOURCES[4];
 pub static REPLICA_SETS: &Served = &RESOURCES[5];
 /// DaemonSets.
 pub static DAEMON_SETS: &Served = &RESOURCES[6];
+/// Jobs.
+pub static JOBS: &Served = &RESOURCES[18];
 /// EndpointSlices.
 pub static ENDPOINT_SLICES: &Served = &RESOURCES[7];
 /// Events.

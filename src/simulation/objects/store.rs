@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::autoscaling::PodAutoscaler;
 use super::budget::Budget;
 use super::custom::Customs;
+use super::job::Job;
 use super::meta::Meta;
 use super::node::{Lease, Node};
 use super::pod::Pod;
@@ -43,6 +44,8 @@ pub struct Store {
     pub daemon_sets: Table<DaemonSet>,
     /// PodDisruptionBudgets.
     pub budgets: Table<Budget>,
+    /// Jobs.
+    pub jobs: Table<Job>,
     /// EndpointSlices.
     pub slices: Table<EndpointSlice>,
     /// Events.
@@ -82,6 +85,7 @@ impl Default for Store {
             replica_sets: Table::default(),
             daemon_sets: Table::default(),
             budgets: Table::default(),
+            jobs: Table::default(),
             slices: Table::default(),
             events: Table::default(),
             leases: Table::default(),

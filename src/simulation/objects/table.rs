@@ -37,6 +37,12 @@ impl Versions {
         self.version
     }
 
+    /// The uid that [`Versions::uid`] gives next.
+    #[must_use]
+    pub const fn next_uid(&self) -> u64 {
+        self.uid + 1
+    }
+
     /// A new uid.
     pub const fn uid(&mut self) -> u64 {
         self.uid += 1;

@@ -173,6 +173,11 @@ impl World {
             "volumeattachments" => {
                 store.volume_attachments.remove(&mut store.versions, row);
             }
+            "jobs" => {
+                store.jobs.remove(&mut store.versions, row);
+                self.forget_job(meta.uid);
+                self.owner_removed(meta.uid);
+            }
             "services" => {
                 if let Some(gone) = store.services.remove(&mut store.versions, row) {
                     if let Some(slice) = gone.body.slice {

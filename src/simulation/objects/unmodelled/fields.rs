@@ -197,6 +197,19 @@ const POD_AUTOSCALER: &[&str] = &[
     "minReplicas",
     "scaleTargetRef",
 ];
+const JOB: &[&str] = &[
+    "activeDeadlineSeconds",
+    "backoffLimit",
+    "completionMode",
+    "completions",
+    "manualSelector",
+    "parallelism",
+    "podReplacementPolicy",
+    "selector",
+    "suspend",
+    "template.metadata",
+    "ttlSecondsAfterFinished",
+];
 const SERVICE: &[&str] = &[
     "clusterIP",
     "clusterIPs",
@@ -302,6 +315,7 @@ impl Known {
             "PersistentVolume" => ("spec.", VOLUME, &[]),
             "HorizontalPodAutoscaler" => ("spec.", POD_AUTOSCALER, &[]),
             "StorageClass" => ("", STORAGE_CLASS, &[]),
+            "Job" => ("spec.", JOB, &[]),
             "Service" => ("spec.", SERVICE, SERVICE_DEFAULTS),
             "PodDisruptionBudget" => ("spec.", BUDGET, &[]),
             "Node" => ("spec.", NODE, &[]),
@@ -313,7 +327,7 @@ impl Known {
             "PriorityClass" => ("", PRIORITY_CLASS, &[]),
             _ => return None,
         });
-        if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet") {
+        if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet" | "Job") {
             groups.push(("spec.template.spec.", POD, POD_DEFAULTS));
         }
         groups.extend(match kind {
