@@ -122,30 +122,14 @@ pub(super) fn of_pod(spec: &Value) -> (List, List) {
 }
 
 fn total(spec: &Value, of: impl Fn(&Value) -> List) -> List {
-    let mut sum = List::new();
-    for container in containers(spec, "containers") {
-        add(&mut sum, &of(container));
-    }
-    let (mut sidecars, mut most) = (List::new(), List::new());
-    for container in containers(spec, "initContainers") {
-        let mut own = of(container);
-        if container["restartPolicy"] == "Always" {
-            add(&mut sum, &own);
-            add(&mut sidecars, &own);
-            own.clone_from(&sidecars);
-        } else {
-            add(&mut own, &sidecars);
-        }
-        for (name, amount) in own {
-            let most: &mut Quantity = most.entry(name).or_default();
-            *most = most.max(amount);
-        }
-    }
-    for (name, amount) in most {
-        let sum = sum.entry(name).or_default();
-        *sum = sum.max(amount);
-    }
-    sum
+    let init =
+        containers(spec, "initContainers").map(|container| (container["restartPolicy"] == "Always", of(container)));
+    quantity::of_pod(
+        containers(spec, "containers").map(&of),
+        init,
+        Quantity::plus,
+        Quantity::max,
+    )
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Resource quantities: `100m`, `1.5`, `128Mi`.
 
+use std::collections::BTreeMap;
+
 /// Computing resources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Amount {
@@ -71,4 +73,38 @@ pub fn milli(text: &str) -> Result<u64, String> {
 /// As [`milli`].
 pub fn units(text: &str) -> Result<u64, String> {
     milli(text).map(|n| n.div_ceil(1_000))
+}
+
+/// What a whole pod has of each resource. Containers add up; an init container needs its own beside the sidecars started before it;
+/// the larger counts. `init` says of each whether it is a sidecar.
+///
+/// Source: k8s.io/component-helpers resource/helpers.go `AggregateContainerRequests`, `AggregateContainerLimits`.
+pub fn of_pod<T: Copy + Default>(
+    main: impl Iterator<Item = BTreeMap<String, T>>,
+    init: impl Iterator<Item = (bool, BTreeMap<String, T>)>,
+    plus: impl Fn(T, T) -> T,
+    max: impl Fn(T, T) -> T,
+) -> BTreeMap<String, T> {
+    let merge = |to: &mut BTreeMap<String, T>, more: &BTreeMap<String, T>, how: &dyn Fn(T, T) -> T| {
+        for (name, &amount) in more {
+            let known = to.entry(name.clone()).or_default();
+            *known = how(*known, amount);
+        }
+    };
+    let (mut sum, mut sidecars, mut most) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for own in main {
+        merge(&mut sum, &own, &plus);
+    }
+    for (is_sidecar, mut own) in init {
+        if is_sidecar {
+            merge(&mut sum, &own, &plus);
+            merge(&mut sidecars, &own, &plus);
+            own.clone_from(&sidecars);
+        } else {
+            merge(&mut own, &sidecars, &plus);
+        }
+        merge(&mut most, &own, &max);
+    }
+    merge(&mut sum, &most, &max);
+    sum
 }

@@ -84,29 +84,16 @@ fn amount(list: &List) -> Amount {
 
 /// Containers add up; an init container needs its own beside the sidecars started before it; the larger counts.
 fn total(spec: &core::PodSpec, missing: &List) -> Result<List, Fault> {
-    let mut sum = List::new();
-    for (index, container) in spec.containers.iter().enumerate() {
-        add(&mut sum, &of(container, &format!("spec.containers[{index}]"), missing)?);
-    }
-    let (mut sidecars, mut most) = (List::new(), List::new());
-    for (index, container) in spec.init_containers.iter().flatten().enumerate() {
-        let mut own = of(container, &format!("spec.initContainers[{index}]"), missing)?;
-        if container.restart_policy.as_deref() == Some("Always") {
-            add(&mut sum, &own);
-            add(&mut sidecars, &own);
-            own.clone_from(&sidecars);
-        } else {
-            add(&mut own, &sidecars);
-        }
-        for (name, amount) in own {
-            let most = most.entry(name).or_default();
-            *most = amount.max(*most);
-        }
-    }
-    for (name, amount) in most {
-        let sum = sum.entry(name).or_default();
-        *sum = amount.max(*sum);
-    }
+    let main = spec.containers.iter().enumerate();
+    let main = main.map(|(index, container)| of(container, &format!("spec.containers[{index}]"), missing));
+    let main = main.collect::<Result<Vec<_>, _>>()?;
+    let init = spec.init_containers.iter().flatten().enumerate();
+    let init = init.map(|(index, container)| {
+        let own = of(container, &format!("spec.initContainers[{index}]"), missing)?;
+        Ok((container.restart_policy.as_deref() == Some("Always"), own))
+    });
+    let init = init.collect::<Result<Vec<_>, Fault>>()?;
+    let mut sum = quantity::of_pod(main.into_iter(), init.into_iter(), |a, b| a + b, u64::max);
     if let Some(overhead) = &spec.overhead {
         add(&mut sum, &read(overhead, "spec.overhead")?);
     }
