@@ -157,6 +157,11 @@ impl World {
         self.kubelet_runs(runtime.machine).then_some((runtime.machine, place))
     }
 
+    /// The same, unless the pod is on its way out.
+    fn current_in_use(&self, pod: u32, incarnation: u32) -> Option<(MachineId, usize)> {
+        self.current(pod, incarnation).filter(|_| !self.is_stopping(pod))
+    }
+
     /// The container of this incarnation, for what its process does by itself: it needs no kubelet that works, but one that did not
     /// shut down with its machine.
     fn current_process(&self, pod: u32, incarnation: u32) -> Option<usize> {

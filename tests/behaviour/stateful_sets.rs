@@ -339,11 +339,7 @@ fn deleting_a_set_takes_its_pods_and_revisions_along() {
 /// StatefulSet makes no second pod of the name (`isTerminating` in `processReplica`).
 #[test]
 fn a_pod_on_a_dead_node_stays_terminating_and_is_not_replaced() {
-    let mut bench = Bench::of("eks-workshop", 16);
-    bench.create(with_claims(set("db", 1)));
-    ready(&mut bench, 1);
-    let node = bench.node_of("db-0");
-    bench.fail(Mode::Kill, &node);
+    let (mut bench, _) = on_a_dead_node(16, |_, _| {});
     let took = bench.until("deleted", 500, |bench| is_leaving(&bench.get("Pod", "db-0")));
     assert!((340.0..360.0).contains(&took), "{took}");
     let uid = bench.get("Pod", "db-0")["metadata"]["uid"].clone();
@@ -357,12 +353,7 @@ fn a_pod_on_a_dead_node_stays_terminating_and_is_not_replaced() {
 /// detached at once (attachdetach reconciler `hasOutOfServiceTaint`).
 #[test]
 fn out_of_service_frees_the_pod_and_its_volume_at_once() {
-    let mut bench = Bench::of("eks-workshop", 17);
-    bench.create(with_claims(set("db", 1)));
-    ready(&mut bench, 1);
-    let node = bench.node_of("db-0");
-    add_neighbour(&mut bench, &node);
-    bench.fail(Mode::Kill, &node);
+    let (mut bench, node) = on_a_dead_node(17, add_neighbour);
     bench.until("not ready", 100, |bench| {
         !super::bench::is_ready(&bench.get("Pod", "db-0"))
     });
@@ -381,12 +372,7 @@ fn out_of_service_frees_the_pod_and_its_volume_at_once() {
 /// there counts no more (attach_detach_controller.go `nodeDelete`).
 #[test]
 fn deleting_the_node_object_frees_the_pod_after_the_quarantine() {
-    let mut bench = Bench::of("eks-workshop", 18);
-    bench.create(with_claims(set("db", 1)));
-    ready(&mut bench, 1);
-    let node = bench.node_of("db-0");
-    add_neighbour(&mut bench, &node);
-    bench.fail(Mode::Kill, &node);
+    let (mut bench, node) = on_a_dead_node(18, add_neighbour);
     bench.run(5);
     bench.delete("Node", &node);
     let took = bench.until("replaced", 300, |bench| {
@@ -399,12 +385,7 @@ fn deleting_the_node_object_frees_the_pod_after_the_quarantine() {
 /// (reconciler.go `maxWaitForUnmountDuration`, 6 min: ContainerCreating with a Multi-Attach error).
 #[test]
 fn deleted_by_force_the_pod_waits_for_its_volume_for_six_minutes() {
-    let mut bench = Bench::of("eks-workshop", 19);
-    bench.create(with_claims(set("db", 1)));
-    ready(&mut bench, 1);
-    let node = bench.node_of("db-0");
-    add_neighbour(&mut bench, &node);
-    bench.fail(Mode::Kill, &node);
+    let (mut bench, node) = on_a_dead_node(19, add_neighbour);
     bench.until("not ready", 100, |bench| {
         !super::bench::is_ready(&bench.get("Pod", "db-0"))
     });
@@ -461,11 +442,7 @@ fn a_volume_of_the_dead_node_itself_keeps_the_pod_pending() {
 /// An EBS volume stays in its zone (its PersistentVolume's node affinity): without a node there its pod is Pending.
 #[test]
 fn a_volume_keeps_its_pod_in_its_zone() {
-    let mut bench = Bench::of("eks-workshop", 22);
-    bench.create(with_claims(set("db", 1)));
-    ready(&mut bench, 1);
-    let node = bench.node_of("db-0");
-    bench.fail(Mode::Kill, &node);
+    let (mut bench, node) = on_a_dead_node(22, |_, _| {});
     bench.run(5);
     bench.delete("Node", &node);
     bench.run(120);
@@ -504,6 +481,17 @@ fn an_update_stops_at_a_pod_on_a_dead_node_and_goes_on_without_the_node() {
         images(&bench)
     );
     assert_eq!(bench.ready().len(), 3);
+}
+
+/// A set of one pod with a volume in a zone, whose node has just lost its power; `prepare` acts before.
+fn on_a_dead_node(seed: u64, prepare: impl FnOnce(&mut Bench, &str)) -> (Bench, String) {
+    let mut bench = Bench::of("eks-workshop", seed);
+    bench.create(with_claims(set("db", 1)));
+    ready(&mut bench, 1);
+    let node = bench.node_of("db-0");
+    prepare(&mut bench, &node);
+    bench.fail(Mode::Kill, &node);
+    (bench, node)
 }
 
 /// Puts another node into this node's zone, so that its volumes can be reached from there.

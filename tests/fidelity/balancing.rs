@@ -114,6 +114,7 @@ fn outage(world: &World, injected: u64) -> (u64, f64) {
     let (good, planned) = part
         .iter()
         .fold((0, 0), |(good, planned), it| (good + it.good, planned + it.planned));
+    assert!(planned > 0, "no load after the fault");
     (last - injected, 1.0 - f64::from(good) / f64::from(planned))
 }
 

@@ -13,7 +13,7 @@ use steadfast::simulation::world::World;
 use steadfast::survey::seeds;
 
 use super::scene::{KIND, Load, Scene};
-use super::table::{FAULT, Row, Times, check, watch};
+use super::table::{FAULT, Row, Times, check, shares, watch};
 
 const SEEDS: u64 = 100;
 
@@ -128,20 +128,6 @@ static DEAD_RUNS: LazyLock<Vec<Run>> = LazyLock::new(|| {
 
 fn times(runs: &[Run]) -> Vec<Times> {
     runs.iter().map(|run| run.times.clone()).collect()
-}
-
-fn shares(what: &str, runs: &[Run], allowed: std::ops::RangeInclusive<f64>, share: impl Fn(&Run) -> f64) -> f64 {
-    let all: Vec<f64> = runs.iter().map(share).collect();
-    let (least, most) = all
-        .iter()
-        .fold((f64::MAX, f64::MIN), |(a, b), &it| (a.min(it), b.max(it)));
-    let mean = all.iter().sum::<f64>() / all.len() as f64;
-    println!("{what}: {least:.4} to {most:.4}, mean {mean:.4}, allowed {allowed:?}");
-    assert!(
-        *allowed.start() <= least && most <= *allowed.end(),
-        "{what}: {least} to {most}, allowed {allowed:?}"
-    );
-    mean
 }
 
 #[test]

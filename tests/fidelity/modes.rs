@@ -17,7 +17,7 @@ use steadfast::simulation::world::World;
 use steadfast::survey::seeds;
 
 use super::scene::{KIND, Load, SPACE, Scene};
-use super::table::{FAULT, Row, Times, check, watch};
+use super::table::{FAULT, Row, Times, check, shares, watch};
 
 const SEEDS: u64 = 100;
 
@@ -52,20 +52,6 @@ fn runs(profile: &Arc<Profile>, table: &'static [Row], more: u64, fail: impl Fn(
 
 fn times(runs: &[Run]) -> Vec<Times> {
     runs.iter().map(|run| run.times.clone()).collect()
-}
-
-/// Every seed's share lies within bounds; their mean.
-fn shares(what: &str, runs: &[Run], allowed: std::ops::RangeInclusive<f64>, share: impl Fn(&Run) -> f64) -> f64 {
-    let all: Vec<f64> = runs.iter().map(share).collect();
-    let (least, most) = all
-        .iter()
-        .fold((f64::MAX, f64::MIN), |(a, b), &it| (a.min(it), b.max(it)));
-    println!("{what}: {least:.4} to {most:.4}, allowed {allowed:?}");
-    assert!(
-        *allowed.start() <= least && most <= *allowed.end(),
-        "{what}: {least} to {most}, allowed {allowed:?}"
-    );
-    all.iter().sum::<f64>() / all.len() as f64
 }
 
 fn ready(scene: &Scene) -> Option<Readiness> {

@@ -49,6 +49,10 @@ pub(crate) fn watch(scene: &mut Scene, table: &[Row], limit: f64) -> Times {
 
 /// Holds what many seeds showed against a table.
 pub(crate) fn check(table: &[Row], seeds: &[Times]) {
+    assert!(
+        !table.is_empty() && !seeds.is_empty(),
+        "nothing to hold against the table"
+    );
     let mut wrong = Vec::new();
     for row in table {
         let mut range = (f64::MAX, f64::MIN);
@@ -93,4 +97,25 @@ pub(crate) fn check(table: &[Row], seeds: &[Times]) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Every run's share lies within bounds; their mean.
+pub(crate) fn shares<R>(
+    what: &str,
+    runs: &[R],
+    allowed: std::ops::RangeInclusive<f64>,
+    share: impl Fn(&R) -> f64,
+) -> f64 {
+    assert!(!runs.is_empty(), "{what}: no runs");
+    let all: Vec<f64> = runs.iter().map(share).collect();
+    let (least, most) = all
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(a, b), &it| (a.min(it), b.max(it)));
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    println!("{what}: {least:.4} to {most:.4}, mean {mean:.4}, allowed {allowed:?}");
+    assert!(
+        *allowed.start() <= least && most <= *allowed.end(),
+        "{what}: {least} to {most}, allowed {allowed:?}"
+    );
+    mean
 }

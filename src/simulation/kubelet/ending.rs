@@ -67,12 +67,9 @@ impl World {
     }
 
     pub(in crate::simulation) fn died(&mut self, pod: u32, incarnation: u32) {
-        let Some((_, place)) = self.current(pod, incarnation) else {
+        let Some((_, place)) = self.current_in_use(pod, incarnation) else {
             return;
         };
-        if self.is_stopping(pod) {
-            return;
-        }
         let Some(row) = self.store.pod(pod) else { return };
         let template = row.body.template.clone();
         let Some(ended) = self.life(pod, place).and_then(|life| life.ended) else {

@@ -87,12 +87,9 @@ impl World {
 
     /// A container that a probe had ended has ended.
     pub(in crate::simulation) fn killed(&mut self, pod: u32, incarnation: u32) {
-        let Some((_, place)) = self.current(pod, incarnation) else {
+        let Some((_, place)) = self.current_in_use(pod, incarnation) else {
             return;
         };
-        if self.is_stopping(pod) {
-            return;
-        }
         let Some(row) = self.store.pod(pod) else { return };
         let template = row.body.template.clone();
         let Some(life) = self.life_mut(pod, place) else { return };

@@ -185,12 +185,9 @@ impl World {
     }
 
     pub(in crate::simulation) fn running(&mut self, pod: u32, incarnation: u32) {
-        let Some((machine, place)) = self.current(pod, incarnation) else {
+        let Some((machine, place)) = self.current_in_use(pod, incarnation) else {
             return;
         };
-        if self.is_stopping(pod) {
-            return;
-        }
         let now = self.now;
         let Some(runtime) = self.runtime_mut(pod) else { return };
         let face = place == runtime.face;

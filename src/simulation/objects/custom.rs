@@ -55,13 +55,7 @@ impl Customs {
     /// Serves what a definition says. `next` is the index of a table that is free; the index of the table is returned.
     pub fn define(&mut self, definition: &Value, next: usize) -> usize {
         let versions = versions(definition);
-        let text = |path: &str| {
-            definition
-                .pointer(path)
-                .and_then(Value::as_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
+        let text = |path| text(definition, path);
         let key = (text("/spec/group"), text("/spec/names/plural"));
         let custom = self.0.entry(key).or_insert(Custom {
             table: next,
@@ -79,16 +73,16 @@ impl Customs {
     }
 }
 
+/// The text at a path; empty where there is none.
+fn text(definition: &Value, path: &str) -> String {
+    let found = definition.pointer(path).and_then(Value::as_str);
+    found.unwrap_or_default().to_owned()
+}
+
 /// The resources of a definition: one per version that is served, stable ones before others and newer before older
 /// (k8s.io/apimachinery pkg/version/helpers.go `CompareKubeAwareVersionStrings`).
 fn versions(definition: &Value) -> Vec<Arc<Resource>> {
-    let text = |path: &str| {
-        definition
-            .pointer(path)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let text = |path| text(definition, path);
     let mut versions: Vec<&Value> = definition
         .pointer("/spec/versions")
         .and_then(Value::as_array)
