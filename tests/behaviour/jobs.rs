@@ -256,3 +256,24 @@ fn a_change_that_makes_no_sense_is_refused(#[case] change: Value, #[case] why: &
     let refused = scene.patch("Job", "it", &json!({ "spec": change })).unwrap_err();
     assert!(refused.contains(why), "{refused}");
 }
+
+/// Admission judges a Job's pods as everybody's; what was refused is tried again (job_controller.go `manageJob`, `podControl`).
+#[test]
+fn a_quota_holds_a_jobs_pods_back_until_there_is_room() {
+    let mut scene = Scene::new(&task("300s", 0));
+    scene.create(
+        "ResourceQuota",
+        json!({"metadata": {"name": "two"}, "spec": {"hard": {"pods": "2"}}}),
+    );
+    let more = json!({"parallelism": 3, "completions": 3});
+    scene.create("Job", json!({"metadata": {"name": "it"}, "spec": spec(more)}));
+    scene.run(30.0);
+    assert_eq!(active(&scene), 2);
+    let refusals = scene.events("FailedCreate");
+    assert!(
+        refusals.iter().any(|it| it.contains("exceeded quota: two")),
+        "{refusals:?}"
+    );
+    scene.delete("ResourceQuota", "two", None);
+    scene.until("the third", 120.0, |scene| active(scene) == 3);
+}

@@ -483,6 +483,20 @@ fn an_update_stops_at_a_pod_on_a_dead_node_and_goes_on_without_the_node() {
     assert_eq!(bench.ready().len(), 3);
 }
 
+/// Admission judges a StatefulSet's pods as everybody's; the set waits at the ordinal that is refused.
+#[test]
+fn a_quota_holds_a_pod_back_until_there_is_room() {
+    let mut bench = Bench::kind(23);
+    bench.create(json!({
+        "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "one"}, "spec": {"hard": {"pods": "1"}},
+    }));
+    bench.create(set("db", 2));
+    bench.run(60);
+    assert_eq!(bench.ready(), ["db-0"]);
+    bench.delete("ResourceQuota", "one");
+    bench.until("both", 200, |bench| bench.ready() == ["db-0", "db-1"]);
+}
+
 /// A set of one pod with a volume in a zone, whose node has just lost its power; `prepare` acts before.
 fn on_a_dead_node(seed: u64, prepare: impl FnOnce(&mut Bench, &str)) -> (Bench, String) {
     let mut bench = Bench::of("eks-workshop", seed);

@@ -127,6 +127,7 @@ impl World {
                 };
                 let created = self.create_owned_pod(
                     &set.meta.namespace,
+                    &set.meta.name,
                     owner,
                     Arc::new(pin(template, &node)),
                     &set.meta.name,

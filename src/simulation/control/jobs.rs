@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::super::api::{ApiStore as _, DeleteOptions};
+use super::super::api::{ApiError, ApiStore as _, DeleteOptions};
 use super::super::event::Event;
 use super::super::objects::container::ContainerStatus;
 use super::super::objects::job::{Condition, Job, JobStatus};
-use super::super::objects::meta::{Meta, Owner};
+use super::super::objects::meta::Owner;
 use super::super::objects::pod::{Phase, Pod};
 use super::super::objects::resources::JOBS;
 use super::super::objects::table::Row;
@@ -252,8 +252,12 @@ impl World {
             if job.body.indexed && index.is_none() {
                 break;
             }
-            self.create_job_pod(row, job, index);
+            if self.create_job_pod(row, job, index).is_err() {
+                let pause = self.retry_of(job.meta.uid);
+                return self.look_at_job(row, pause);
+            }
         }
+        self.no_longer_refused(job.meta.uid);
     }
 
     /// The `Suspended` condition, and when the Job starts anew.
@@ -291,41 +295,25 @@ impl World {
         all.take(AT_A_TIME).collect::<Vec<_>>().into_iter()
     }
 
-    fn create_job_pod(&mut self, row: u32, job: &Row<Job>, index: Option<u32>) {
-        let base = match index {
-            Some(index) => format!("{}-{index}", job.meta.name),
-            None => job.meta.name.to_string(),
-        };
-        let name = loop {
-            let name = format!("{base}-{}", self.suffix());
-            if !self.store.pods.contains(&job.meta.namespace, &name) {
-                break name;
-            }
-        };
+    /// # Errors
+    /// When admission refuses the pod.
+    fn create_job_pod(&mut self, row: u32, job: &Row<Job>, index: Option<u32>) -> Result<u32, ApiError> {
         let mut template = job.body.template.clone();
+        let mut base = job.meta.name.to_string();
         if let Some(index) = index {
+            base = format!("{base}-{index}");
             let own: &mut PodTemplate = Arc::make_mut(&mut template);
             Arc::make_mut(&mut own.labels).insert(INDEX.to_owned(), index.to_string());
             Arc::make_mut(&mut own.annotations).insert(INDEX.to_owned(), index.to_string());
         }
-        let meta = Meta {
-            name: name.into(),
-            namespace: job.meta.namespace.clone(),
-            created: self.now,
-            labels: template.labels.clone(),
-            annotations: template.annotations.clone(),
-            owner: Some(Owner {
-                api_version: "batch/v1",
-                kind: "Job",
-                name: job.meta.name.clone(),
-                uid: job.meta.uid,
-                row,
-            }),
-            generate_name: Some(format!("{base}-").into()),
-            generation: 1,
-            ..Meta::default()
+        let owner = Owner {
+            api_version: "batch/v1",
+            kind: "Job",
+            name: job.meta.name.clone(),
+            uid: job.meta.uid,
+            row,
         };
-        self.insert_pod(meta, Pod::new(template, job.meta.name.clone()));
+        self.create_owned_pod(&job.meta.namespace, &base, owner, template, &job.meta.name)
     }
 
     /// A Job's pods that are being deleted and have not ended.

@@ -27,13 +27,14 @@ impl World {
             .collect()
     }
 
-    /// Creates a pod of a workload.
+    /// Creates a pod of a workload; its name is `base` and a suffix.
     ///
     /// # Errors
     /// When admission refuses it; the owner's Event says so already.
     pub(in crate::simulation) fn create_owned_pod(
         &mut self,
         namespace: &Arc<str>,
+        base: &str,
         owner: Owner,
         template: Arc<PodTemplate>,
         app: &Arc<str>,
@@ -44,7 +45,6 @@ impl World {
                 "unable to create new content in namespace {namespace} because it is being terminated"
             )));
         }
-        let base = owner.name.clone();
         let name = loop {
             let name = format!("{base}-{}", self.suffix());
             if !self.store.pods.contains(namespace, &name) {

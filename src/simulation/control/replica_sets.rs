@@ -94,8 +94,13 @@ impl World {
                     uid: set.meta.uid,
                     row,
                 };
-                let created =
-                    self.create_owned_pod(&set.meta.namespace, owner, set.body.template.clone(), &set.body.app);
+                let created = self.create_owned_pod(
+                    &set.meta.namespace,
+                    &set.meta.name,
+                    owner,
+                    set.body.template.clone(),
+                    &set.body.app,
+                );
                 refusal = created.err().or(refusal);
             }
             missing = missing.saturating_sub(batch);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{REVISION, about, pod_of};
-use crate::model::time::Span;
 use crate::simulation::api::ApiStore as _;
 use crate::simulation::control::revisions::Revised;
 use crate::simulation::event::Event;
@@ -18,8 +17,6 @@ use crate::simulation::objects::template::PodTemplate;
 use crate::simulation::server::tables::Place;
 use crate::simulation::world::{About, World};
 
-/// After a refusal: the back-offs of the work queue (5 ms, doubled up to 1,000 s) begin to be felt at about this length.
-const CREATE_AGAIN: Span = Span::secs(5);
 /// The label with the pod's name. Source: k8s.io/api apps/v1 types.go `StatefulSetPodNameLabel`.
 const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 /// The label with its ordinal. Source: the same, `PodIndexLabel`.
@@ -65,8 +62,10 @@ impl World {
                 ..about(set)
             };
             self.announce(&about, "FailedCreate", message);
-            return self.after(CREATE_AGAIN, Event::StatefulSet(row));
+            let pause = self.retry_of(set.meta.uid);
+            return self.after(pause, Event::StatefulSet(row));
         }
+        self.no_longer_refused(set.meta.uid);
         self.insert_pod(meta, pod);
         let message = format!("Create Pod {name} in StatefulSet {} successful", set.meta.name);
         self.announce(&about(set), "SuccessfulCreate", message);
