@@ -216,7 +216,7 @@ mod tests {
         let analysis = analyse(&history);
         insta::assert_snapshot!(snapshot(&history.header, &analysis, &judge(&history, &analysis)), @r"
         application: sockshop-demo
-        cluster: embedded, profile eks-workshop, seed 7, simulation 1
+        cluster: embedded, profile eks-workshop, seed 7, simulation 2
         experiment: terminate-eks-nodes
         fault: terminate-nodes, 40 % of the nodes; observed for 60 s
         verdict: held

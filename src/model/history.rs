@@ -16,7 +16,7 @@ pub(crate) mod sample;
 pub const FORMAT: u32 = 1;
 
 /// The version of the simulation's behaviour: it changes when the same seed gives other numbers.
-pub const SIMULATION: &str = "1";
+pub const SIMULATION: &str = "2";
 
 /// A whole history in memory.
 #[derive(Clone, Debug, PartialEq)]
