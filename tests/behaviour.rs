@@ -17,6 +17,7 @@ mod behaviour {
     mod rollouts;
     mod scene;
     mod scheduler;
+    mod services;
     mod stateful_sets;
     mod taint_eviction;
     mod volumes;

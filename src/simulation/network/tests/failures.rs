@@ -123,6 +123,36 @@ fn with_one_of_two_name_servers_dead_half_of_the_look_ups_are_five_seconds_late(
 }
 
 #[test]
+fn tries_from_one_port_follow_the_first_to_a_dead_name_server_until_its_endpoint_is_gone() {
+    let pinned = super::rig::SHOP.replace("  front:\n", "  front:\n    resolver: same-port\n");
+    let mut rig = Rig::of(2, &pinned, 1).dns(2);
+    let (dead, alive) = (rig.pod("kube-dns", 0), rig.pod("kube-dns", 1));
+    rig.cut(dead);
+    rig.load("{entry: front, rate: 20, timeout: 60s, steps: [{request: GET /login, expect: {status: 200}}]}");
+    rig.until(50);
+    let late = |seconds: &[crate::model::history::Second]| -> u32 {
+        let latencies = seconds.iter().flat_map(|second| &second.latency);
+        latencies
+            .filter(|(bucket, _)| *bucket >= 49)
+            .map(|(_, count)| count)
+            .sum()
+    };
+    // Every second try is a waste: half of the look-ups fail, none is late.
+    let seconds = rig.network.drain_seconds();
+    let lost = failed(&seconds, FailureKind::Status(401));
+    assert!((360..460).contains(&lost), "{lost} of the 800 that were over");
+    assert_eq!(late(&seconds), 0);
+    // Those under way find the living server once kube-proxy has dropped the dead one's endpoint.
+    rig.endpoints("kube-dns", &[alive]);
+    let seconds = rig.results(60);
+    assert!(late(&seconds) > 20, "{}", late(&seconds));
+    assert_eq!(
+        good(&seconds) + failed(&seconds, FailureKind::Status(401)),
+        planned(&seconds)
+    );
+}
+
+#[test]
 fn a_name_server_that_refuses_costs_no_time() {
     let mut rig = Rig::new(2, 1).dns(1);
     let refusing = rig.pod("kube-dns", 0);
