@@ -7,12 +7,14 @@ mod behaviour {
     mod autoscaling;
     mod bench;
     mod containers;
+    mod daemon_sets;
     mod deleting;
     mod disruption;
     mod ending;
     mod jobs;
     mod pod_gc;
     mod probes;
+    mod returning_nodes;
     mod rolling_update;
     mod rollouts;
     mod scene;

@@ -70,6 +70,8 @@ pub enum Event {
 
     /// The Deployment controller looks at a Deployment.
     Deployment(u32),
+    /// The Deployment controller looks whether a roll-out has made progress in time.
+    ProgressCheck(u32),
     /// The ReplicaSet controller looks at a ReplicaSet.
     ReplicaSet(u32),
     /// The StatefulSet controller looks at a StatefulSet.

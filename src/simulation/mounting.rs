@@ -98,6 +98,25 @@ impl World {
         })
     }
 
+    /// The PersistentVolume on which a container keeps its data: that of the first claim that it mounts.
+    pub(super) fn store_volume(&self, pod: u32, place: usize) -> Option<u32> {
+        let row = self.store.pod(pod)?;
+        let template = &row.body.template;
+        let needs = template.needs.as_deref().filter(|needs| !needs.claims.is_empty())?;
+        let (list, index) = match place.checked_sub(template.init.len()) {
+            Some(index) => ("containers", index),
+            None => ("initContainers", place),
+        };
+        let mounts = template.spec[list][index]["volumeMounts"].as_array();
+        let claim = mounts
+            .into_iter()
+            .flatten()
+            .find_map(|mount| needs.claims.iter().find(|claim| mount["name"] == claim.volume.as_str()))?;
+        let claim = self.store.claims.find(&row.meta.namespace, &claim.claim)?;
+        let volume = self.store.claims.get(claim)?.body.volume.clone()?;
+        self.store.volumes.find("", &volume)
+    }
+
     /// A volume was attached: the pod's kubelet looks.
     pub(super) fn volumes_may_be_ready(&mut self, pod: u32) {
         if self.volumes.mounts.get(&pod).is_some_and(|mount| mount.done.is_none()) {

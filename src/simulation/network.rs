@@ -35,7 +35,7 @@ mod tests;
 mod trip;
 mod user;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub use error::InstallError;
@@ -107,6 +107,8 @@ pub struct Network {
     slots: Slab<Slot>,
     /// By [`PodId`].
     memories: Vec<Memory>,
+    /// The volumes of those whose stores are on one.
+    volumes: BTreeMap<PodId, u32>,
     rejections: Rejections,
     conntrack: Conntrack,
     affinity: Affinity,
@@ -164,6 +166,7 @@ impl Network {
             frames: Slab::default(),
             slots: Slab::default(),
             memories: Vec::new(),
+            volumes: BTreeMap::new(),
             rejections: Rejections::default(),
             conntrack: Conntrack::default(),
             affinity: Affinity::default(),
@@ -227,8 +230,13 @@ impl Network {
         }
     }
 
-    /// The fresh process of a pod begins with nothing in memory.
-    pub fn process_started(&mut self, pod: PodId) {
+    /// The fresh process of a pod begins with nothing in memory; its store, when it has one, is on this volume (a number of the
+    /// caller's), or in memory.
+    pub fn process_started(&mut self, pod: PodId, volume: Option<u32>) {
+        match volume {
+            Some(volume) => _ = self.volumes.insert(pod, volume),
+            None => _ = self.volumes.remove(&pod),
+        }
         if let Some(memory) = self.memories.get_mut(pod.0 as usize) {
             memory.clear();
         }

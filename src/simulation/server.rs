@@ -116,6 +116,7 @@ mod services;
 mod stateful;
 mod stored;
 pub mod tables;
+mod workloads;
 
 fn object<T>(resource: &Served, row: &Arc<Row<T>>) -> ApiObject
 where
@@ -457,53 +458,9 @@ impl World {
             return Ok(());
         }
         match resource.own_plural() {
-            "deployments" => {
-                let (meta, body) = parse::deployment(object)?;
-                let Some(row) = self.store.deployments.find(space, name) else {
-                    return Ok(());
-                };
-                let Some(old) = self.store.deployments.get(row) else {
-                    return Ok(());
-                };
-                parse::check_update_deployment(old, &body)?;
-                let same = old.body.spec == body.spec;
-                let status = old.body.status;
-                self.not_modelled
-                    .extend(unmodelled::unmodelled(&resource.kind, name, object));
-                self.store.deployments.update(&mut self.store.versions, row, |it| {
-                    take_meta(&mut it.meta, &meta);
-                    it.body = body;
-                    it.body.status = status;
-                    it.meta.generation += u64::from(!same);
-                });
-                self.deployment_changed(row);
-            }
-            "replicasets" => {
-                let (meta, body) = parse::replica_set(object)?;
-                let Some(row) = self.store.replica_sets.find(space, name) else {
-                    return Ok(());
-                };
-                self.store.replica_sets.update(&mut self.store.versions, row, |it| {
-                    take_meta(&mut it.meta, &meta);
-                    it.body.replicas = body.replicas;
-                    it.meta.generation += 1;
-                });
-                self.replica_set_changed(row);
-            }
-            "daemonsets" => {
-                let (meta, body) = parse::daemon_set(object)?;
-                let Some(row) = self.store.daemon_sets.find(space, name) else {
-                    return Ok(());
-                };
-                self.store.daemon_sets.update(&mut self.store.versions, row, |it| {
-                    take_meta(&mut it.meta, &meta);
-                    let status = it.body.status;
-                    it.body = body;
-                    it.body.status = status;
-                    it.meta.generation += 1;
-                });
-                self.daemon_sets_changed();
-            }
+            "deployments" => self.update_deployment(space, name, object)?,
+            "replicasets" => self.update_replica_set(space, name, object)?,
+            "daemonsets" => self.update_daemon_set(space, name, object)?,
             "jobs" => self.update_job(space, name, object)?,
             "pods" => {
                 let (meta, body) = parse::pod(object)?;

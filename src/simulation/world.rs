@@ -99,6 +99,8 @@ pub struct World {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Dirty {
     pub deployments: BTreeSet<u32>,
+    /// Deployments whose progress will be looked at.
+    pub progress: BTreeSet<u32>,
     pub replica_sets: BTreeSet<u32>,
     pub services: BTreeSet<u32>,
     pub budgets: BTreeSet<u32>,
@@ -335,6 +337,7 @@ impl World {
             Event::Stopped(pod, incarnation) => self.stopped(pod, incarnation),
             Event::Remove(pod) => self.remove_stopped(pod),
             Event::Deployment(row) => self.sync_deployment(row),
+            Event::ProgressCheck(row) => self.check_progress(row),
             Event::ReplicaSet(row) => self.sync_replica_set(row),
             Event::StatefulSet(row) => self.sync_stateful_set(row),
             Event::Autoscale(row) => self.autoscale(row),

@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 use steadfast::model::fault::Mode;
 
-use super::bench::{Bench, is_leaving, workload};
+use super::bench::{Bench, condition, is_leaving, workload};
 
 fn image(bench: &mut Bench, image: &str) {
     let mut template = bench.get("Deployment", "web")["spec"]["template"].clone();
@@ -133,4 +133,136 @@ fn a_roll_out_goes_on_while_a_node_dies() {
         live.iter()
             .all(|pod| pod["spec"]["containers"][0]["image"] == "example/app:2")
     );
+}
+
+/// The `Progressing` condition: status, reason and message.
+fn progress(bench: &Bench) -> [String; 3] {
+    let object = bench.get("Deployment", "web");
+    let it = condition(&object, "Progressing").unwrap();
+    ["status", "reason", "message"].map(|field| it[field].as_str().unwrap().to_owned())
+}
+
+/// A template that no node has room for.
+fn to_nowhere(bench: &mut Bench) {
+    let mut template = bench.get("Deployment", "web")["spec"]["template"].clone();
+    template["spec"]["nodeSelector"] = json!({"kubernetes.io/hostname": "nowhere"});
+    bench.patch("Deployment", "web", &json!({"spec": {"template": template}}));
+}
+
+fn newest(bench: &Bench) -> String {
+    let sets = bench.list("ReplicaSet");
+    let newest = sets.iter().max_by_key(|set| revision(set)).unwrap();
+    newest["metadata"]["name"].as_str().unwrap().to_owned()
+}
+
+/// progress.go `syncRolloutStatus`; sync.go `getNewReplicaSet` (NewReplicaSetCreated).
+#[test]
+fn a_roll_out_says_how_it_goes() {
+    let mut bench = Bench::kind(7);
+    bench.create(workload("Deployment", "web", 2));
+    let mut seen: Vec<String> = Vec::new();
+    for _ in 0..6_000 {
+        bench.world.run_for(steadfast::model::time::Span::millis(2));
+        let object = bench.get("Deployment", "web");
+        let reason = condition(&object, "Progressing").map(|it| it["reason"].as_str().unwrap().to_owned());
+        seen.extend(reason.filter(|reason| seen.last() != Some(reason)));
+    }
+    assert_eq!(
+        seen,
+        ["NewReplicaSetCreated", "ReplicaSetUpdated", "NewReplicaSetAvailable"]
+    );
+    let set = newest(&bench);
+    assert_eq!(
+        progress(&bench),
+        [
+            "True".to_owned(),
+            "NewReplicaSetAvailable".to_owned(),
+            format!("ReplicaSet \"{set}\" has successfully progressed.")
+        ]
+    );
+}
+
+/// pkg/apis/apps/v1/defaults.go: 600 s; deployment_util.go `DeploymentTimedOut`, from the last progress on, looked at a second later
+/// (`requeueStuckDeployment`).
+#[rstest::rstest]
+#[case::by_default(json!(null), 600.0)]
+#[case::as_written(json!(45), 45.0)]
+fn a_roll_out_without_progress_exceeds_its_deadline(#[case] deadline: Value, #[case] seconds: f64) {
+    let mut bench = Bench::kind(8);
+    let mut object = workload("Deployment", "web", 4);
+    object["spec"]["progressDeadlineSeconds"] = deadline;
+    bench.create(object);
+    bench.until("ready", 60, |bench| bench.ready().len() == 4);
+    bench.run(1_000);
+    assert_eq!(progress(&bench)[1], "NewReplicaSetAvailable", "nothing to wait for");
+    to_nowhere(&mut bench);
+    let took = bench.until("exceeded", 1_000, |bench| {
+        progress(bench)[1] == "ProgressDeadlineExceeded"
+    });
+    assert!((seconds..seconds + 4.0).contains(&took), "{took}");
+    let set = newest(&bench);
+    let [status, _, message] = progress(&bench);
+    assert_eq!(
+        (status.as_str(), message),
+        ("False", format!("ReplicaSet \"{set}\" has timed out progressing."))
+    );
+    // What gets on after all is progress again.
+    bench.patch(
+        "Deployment",
+        "web",
+        &json!({"spec": {"template": {"spec": {"nodeSelector": null}}}}),
+    );
+    bench.until("rolled back", 60, |bench| progress(bench)[0] == "True");
+}
+
+/// The same while nodes die: pods lost after the roll-out are not its business (`isCompleteDeployment`), those lost in it are.
+#[test]
+fn only_a_roll_out_under_way_has_a_deadline() {
+    let mut bench = Bench::kind(9);
+    let mut object = workload("Deployment", "web", 2);
+    object["spec"]["progressDeadlineSeconds"] = json!(60);
+    object["spec"]["template"]["spec"]["nodeSelector"] = json!({"role": "web"});
+    let node = bench.names("Node").pop().unwrap();
+    bench.patch("Node", &node, &json!({"metadata": {"labels": {"role": "web"}}}));
+    bench.create(object);
+    bench.until("ready", 60, |bench| bench.ready().len() == 2);
+    bench.fail(Mode::Kill, &node);
+    bench.run(300);
+    assert!(bench.ready().is_empty());
+    assert_eq!(progress(&bench)[1], "NewReplicaSetAvailable");
+    image(&mut bench, "example/app:2");
+    bench.until("exceeded", 100, |bench| {
+        progress(bench)[1] == "ProgressDeadlineExceeded"
+    });
+}
+
+/// sync.go `checkPausedConditions`: the time of a paused roll-out does not run, and runs anew afterwards; one without a deadline has no
+/// condition (`HasProgressDeadline`).
+#[test]
+fn a_paused_roll_out_has_time() {
+    let mut bench = Bench::kind(10);
+    let mut object = workload("Deployment", "web", 2);
+    object["spec"]["progressDeadlineSeconds"] = json!(60);
+    bench.create(object);
+    bench.until("ready", 60, |bench| bench.ready().len() == 2);
+    to_nowhere(&mut bench);
+    bench.run(30);
+    bench.patch("Deployment", "web", &json!({"spec": {"paused": true}}));
+    bench.run(300);
+    assert_eq!(
+        progress(&bench),
+        ["Unknown", "DeploymentPaused", "Deployment is paused"]
+    );
+    bench.patch("Deployment", "web", &json!({"spec": {"paused": false}}));
+    let took = bench.until("exceeded", 100, |bench| {
+        progress(bench)[1] == "ProgressDeadlineExceeded"
+    });
+    assert!((60.0..64.0).contains(&took), "{took}");
+    bench.patch(
+        "Deployment",
+        "web",
+        &json!({"spec": {"progressDeadlineSeconds": i32::MAX}}),
+    );
+    bench.run(5);
+    assert!(condition(&bench.get("Deployment", "web"), "Progressing").is_none());
 }

@@ -1,6 +1,6 @@
 //! The DaemonSet controller: one pod on every node that it fits by labels and taints.
 //!
-//! Source: pkg/controller/daemon/daemon_controller.go `NodeShouldRunDaemonPod`.
+//! Source: pkg/controller/daemon/daemon_controller.go (`NodeShouldRunDaemonPod`, `podsShouldBeOnNode`, `updateDaemonSetStatus`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,12 +8,14 @@ use std::sync::Arc;
 use super::super::event::Event;
 use super::super::objects::meta::Owner;
 use super::super::objects::node::Node;
-use super::super::objects::pod_table::Owned;
 use super::super::objects::selector::{Requirement, Test};
 use super::super::objects::table::Row;
 use super::super::objects::template::{Effect, PodTemplate, Taint};
-use super::super::objects::workload::{DaemonSet, DaemonSetStatus};
+use super::super::objects::workload::DaemonSet;
 use super::super::world::{World, draw};
+use super::stateful_sets::REVISION;
+
+mod rolling;
 
 /// What the controller remembers, so that a change makes it look at what has changed alone.
 #[derive(Clone, Debug, Default)]
@@ -29,17 +31,23 @@ pub struct Daemons {
 struct Placement {
     /// The set's generation that was looked at.
     generation: u64,
+    /// The hash of its present template.
+    hash: Arc<str>,
     /// The nodes that get a pod.
     nodes: BTreeSet<Arc<str>>,
+    /// Whether every pod is of the present template, the only one on its node, and on a node that should have it.
+    settled: bool,
 }
 
-impl Placement {
-    const fn of(generation: u64) -> Self {
-        Self {
-            generation,
-            nodes: BTreeSet::new(),
-        }
-    }
+/// Source: `NodeShouldRunDaemonPod`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Runs {
+    /// It gets a pod.
+    Should,
+    /// It gets none, and keeps the one that it has.
+    MayStay,
+    /// It has to lose its pod.
+    No,
 }
 
 impl World {
@@ -78,7 +86,13 @@ impl World {
                     changed.clone()
                 }
                 _ => {
-                    self.daemons.sets.insert(row, Placement::of(set.meta.generation));
+                    let placement = Placement {
+                        generation: set.meta.generation,
+                        hash: self.daemon_hash(row, &set),
+                        nodes: BTreeSet::new(),
+                        settled: false,
+                    };
+                    self.daemons.sets.insert(row, placement);
                     self.store
                         .nodes
                         .iter()
@@ -91,71 +105,91 @@ impl World {
         }
     }
 
-    /// Puts pods on the nodes among these that want one, and writes the status.
-    fn sync_daemon_set(&mut self, row: u32, set: &Row<DaemonSet>, look: BTreeSet<Arc<str>>) {
-        let template = &set.body.template;
-        let mut lacking: Vec<(u32, Arc<str>)> = Vec::new();
-        let Some(placement) = self.daemons.sets.get_mut(&row) else {
+    /// Puts pods on the nodes among these that want one, replaces old ones, and writes the status.
+    fn sync_daemon_set(&mut self, row: u32, set: &Arc<Row<DaemonSet>>, look: BTreeSet<Arc<str>>) {
+        let lacking = self.place_daemons(row, set, look);
+        let Some(hash) = self.daemons.sets.get(&row).map(|it| it.hash.clone()) else {
             return;
         };
-        for name in look {
-            let number = self.store.nodes.find("", &name);
-            let node = number.and_then(|number| self.store.nodes.get(number));
-            if !node.is_some_and(|node| should_run(template, node)) {
-                placement.nodes.remove(&name);
-                continue;
-            }
-            // One that is being deleted holds its place until it is gone (`podsShouldBeOnNode`).
-            if !self.store.pods.pinned(set.meta.uid, &name)
-                && let Some(number) = number
-            {
-                lacking.push((number, name.clone()));
-            }
-            placement.nodes.insert(name);
-        }
-        let desired = placement.nodes.len() as u32;
+        let mut acted = !lacking.is_empty();
         if set.meta.deletion.is_none() {
-            let mut refused = false;
-            lacking.sort_unstable();
-            for (_, node) in lacking {
-                let owner = Owner {
-                    api_version: "apps/v1",
-                    kind: "DaemonSet",
-                    name: set.meta.name.clone(),
-                    uid: set.meta.uid,
-                    row,
-                };
-                let created = self.create_owned_pod(
-                    &set.meta.namespace,
-                    &set.meta.name,
-                    owner,
-                    Arc::new(pin(template, &node)),
-                    &set.meta.name,
-                );
-                refused |= created.is_err();
-            }
-            if refused {
-                // All of its nodes are looked at then.
-                if let Some(placement) = self.daemons.sets.get_mut(&row) {
-                    placement.generation = u64::MAX;
+            self.create_daemons(row, set, &hash, lacking);
+            if self.must_walk(row, set) {
+                acted |= self.prune_daemons(row, set, &hash);
+                if !acted {
+                    self.roll_daemons(row, set, &hash);
                 }
-                let pause = self.retry_of(set.meta.uid);
-                self.after(pause, Event::DaemonSets);
-            } else {
-                self.no_longer_refused(set.meta.uid);
+                let in_use = self.revisions_in_use(set.meta.uid, [&hash, &hash]);
+                self.forget_revisions(set.meta.uid, &in_use, set.body.history);
             }
         }
-        let Owned { active: current, ready } = self.store.pods.owned(set.meta.uid);
-        let status = DaemonSetStatus {
-            observed: set.meta.generation,
-            desired,
-            current,
-            ready,
-        };
+        let status = self.daemon_status(row, set, &hash);
         if status != set.body.status {
             self.store
                 .daemon_sets
                 .update(&mut self.store.versions, row, |set| set.body.status = status);
+        }
+    }
+
+    /// Notes which nodes of these should have a pod; those that have none.
+    fn place_daemons(&mut self, row: u32, set: &Row<DaemonSet>, look: BTreeSet<Arc<str>>) -> Vec<(u32, Arc<str>)> {
+        let mut lacking: Vec<(u32, Arc<str>)> = Vec::new();
+        let Some(placement) = self.daemons.sets.get_mut(&row) else {
+            return lacking;
+        };
+        for name in look {
+            let number = self.store.nodes.find("", &name);
+            let node = number.and_then(|number| self.store.nodes.get(number));
+            let pinned = self.store.pods.pinned(set.meta.uid, &name);
+            if node.is_none_or(|node| runs(&set.body.template, node) != Runs::Should) {
+                placement.nodes.remove(&name);
+                placement.settled &= node.is_none() || !pinned;
+                continue;
+            }
+            // One that is being deleted holds its place until it is gone (`podsShouldBeOnNode`).
+            if !pinned && let Some(number) = number {
+                lacking.push((number, name.clone()));
+            }
+            placement.nodes.insert(name);
+        }
+        lacking.sort_unstable();
+        lacking
+    }
+
+    fn create_daemons(&mut self, row: u32, set: &Row<DaemonSet>, hash: &Arc<str>, nodes: Vec<(u32, Arc<str>)>) {
+        let mut labels = (*set.body.template.labels).clone();
+        labels.insert(REVISION.to_owned(), hash.to_string());
+        let template = PodTemplate {
+            labels: Arc::new(labels),
+            ..PodTemplate::clone(&set.body.template)
+        };
+        let mut refused = false;
+        for (_, node) in nodes {
+            let owner = Owner {
+                api_version: "apps/v1",
+                kind: "DaemonSet",
+                name: set.meta.name.clone(),
+                uid: set.meta.uid,
+                row,
+            };
+            let created = self.create_owned_pod(
+                &set.meta.namespace,
+                &set.meta.name,
+                owner,
+                Arc::new(pin(&template, &node)),
+                &set.meta.name,
+            );
+            refused |= created.is_err();
+        }
+        if refused {
+            // All of its nodes are looked at then.
+            if let Some(placement) = self.daemons.sets.get_mut(&row) {
+                placement.generation = u64::MAX;
+            }
+            let pause = self.retry_of(set.meta.uid);
+            self.after(pause, Event::DaemonSets);
+        } else {
+            self.no_longer_refused(set.meta.uid);
         }
     }
 }
@@ -172,23 +206,25 @@ fn pin(template: &PodTemplate, node: &str) -> PodTemplate {
     }
 }
 
-/// Whether a node gets a pod: by labels and taints.
-fn should_run(template: &PodTemplate, node: &Row<Node>) -> bool {
+/// Whether a node gets a pod, or keeps the one that it has: by labels and taints.
+fn runs(template: &PodTemplate, node: &Row<Node>) -> Runs {
     let selected = template
         .node_selector
         .iter()
         .all(|requirement| requirement.matches(&node.meta.labels));
-    let tolerated = |taint: &Taint| {
-        template
-            .tolerations
-            .iter()
-            .any(|toleration| toleration.tolerates(taint))
+    let untolerated = |effect: Effect| {
+        let taints = node.body.taints.iter().filter(move |taint| taint.effect == effect);
+        let tolerated = |taint: &Taint| {
+            let mut all = template.tolerations.iter();
+            all.any(|toleration| toleration.tolerates(taint))
+        };
+        !taints.into_iter().all(tolerated)
     };
-    selected
-        && node
-            .body
-            .taints
-            .iter()
-            .filter(|taint| taint.effect != Effect::PreferNoSchedule)
-            .all(tolerated)
+    if !selected || untolerated(Effect::NoExecute) {
+        Runs::No
+    } else if untolerated(Effect::NoSchedule) {
+        Runs::MayStay
+    } else {
+        Runs::Should
+    }
 }

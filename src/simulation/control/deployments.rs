@@ -9,9 +9,14 @@ use super::super::objects::meta::{Meta, Owner};
 use super::super::objects::selector::{Requirement, Test};
 use super::super::objects::table::Row;
 use super::super::objects::template::PodTemplate;
-use super::super::objects::workload::{Deployment, DeploymentStatus, Failure, ReplicaSet, ReplicaSetStatus, Strategy};
+use super::super::objects::workload::{
+    Deployment, DeploymentStatus, Failure, ProgressReason, ReplicaSet, ReplicaSetStatus, Strategy,
+};
 use super::super::world::{World, draw};
 use super::pods::ALPHABET;
+use progress::{Estimate, progress};
+
+mod progress;
 
 /// The label that tells a Deployment's ReplicaSets apart.
 const HASH: &str = "pod-template-hash";
@@ -39,6 +44,7 @@ impl World {
         // A change of the number alone scales what is active before any roll-out step (sync.go `isScalingEvent`, `scale`).
         let before = self.desired.insert(row, it.body.replicas);
         let paused = it.body.spec["paused"] == true;
+        self.note_pause(row, paused);
         if paused || before.is_some_and(|before| before != it.body.replicas) {
             let active: Vec<u32> = sets.iter().copied().filter(|&set| self.set_replicas(set) > 0).collect();
             match active[..] {
@@ -52,11 +58,18 @@ impl World {
                 [only] => self.scale_set(only, it.body.replicas),
                 _ => self.scale_in_proportion(&it, newest, &active, before.unwrap_or(it.body.replicas)),
             }
-            return self.update_status(row);
+            return self.update_status(row, Estimate::No);
         }
         let newest = match newest {
-            Some(set) => set,
-            None => self.create_set(row, &it, &hash),
+            Some(set) => {
+                self.note_set(row, set, ProgressReason::Found);
+                set
+            }
+            None => {
+                let set = self.create_set(row, &it, &hash);
+                self.note_set(row, set, ProgressReason::Created);
+                set
+            }
         };
         match it.body.strategy {
             Strategy::RollingUpdate {
@@ -82,7 +95,7 @@ impl World {
                 }
             }
         }
-        self.update_status(row);
+        self.update_status(row, Estimate::Yes);
         self.forget_old_sets(row, &old);
     }
 
@@ -222,7 +235,8 @@ impl World {
         set
     }
 
-    fn update_status(&mut self, row: u32) {
+    /// Writes the status; a change of its numbers may allow the next step.
+    fn update_status(&mut self, row: u32, estimate: Estimate) {
         let Some(it) = self.store.deployments.shared(row).cloned() else {
             return;
         };
@@ -231,8 +245,9 @@ impl World {
             observed: it.meta.generation,
             ..DeploymentStatus::default()
         };
-        for &set in self.owned.get(&it.meta.uid).into_iter().flatten() {
-            let Some(set) = self.store.replica_sets.get(set) else {
+        let mut newest = None;
+        for &number in self.owned.get(&it.meta.uid).into_iter().flatten() {
+            let Some(set) = self.store.replica_sets.get(number) else {
                 continue;
             };
             status.replicas += set.body.status.replicas;
@@ -240,18 +255,26 @@ impl World {
             status.available += set.body.status.available;
             if set.meta.labels.get(HASH) == Some(&hash) {
                 status.updated += set.body.status.replicas;
+                newest = Some(set.meta.name.clone());
             }
         }
+        let progress = match estimate {
+            Estimate::Yes => progress(&it.body, &status, newest, self.now),
+            Estimate::No => it.body.progress.clone(),
+        };
         let failure = self.replica_failure(it.meta.uid, &hash);
-        let changed = status != it.body.status || failure != it.body.failure;
-        if changed {
+        let counts = status != it.body.status || failure != it.body.failure;
+        if counts || progress != it.body.progress {
             self.store.deployments.update(&mut self.store.versions, row, |it| {
                 it.body.status = status;
+                it.body.progress = progress;
                 it.body.failure = failure;
             });
-            // The status just written may allow the next step.
+        }
+        if counts {
             self.deployment_changed(row);
         }
+        self.watch_progress(row);
     }
 }
 

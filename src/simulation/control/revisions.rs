@@ -80,7 +80,13 @@ impl World {
         let hash = template_hash(template);
         let name: Arc<str> = format!("{}-{hash}", set.name).into();
         let mut labels = (*template.labels).clone();
-        labels.insert(HASH.to_owned(), hash);
+        // A DaemonSet's carries the label that its pods have, too (pkg/controller/daemon/update.go `snapshot`).
+        let key = if kind == "DaemonSet" {
+            super::stateful_sets::REVISION
+        } else {
+            HASH
+        };
+        labels.insert(key.to_owned(), hash);
         let meta = Meta {
             name: name.clone(),
             namespace: set.namespace.clone(),

@@ -38,7 +38,7 @@ impl World {
                 net.process = Process::Absent;
                 net.incarnation = incarnation;
             }
-            self.network.process_started(PodId(pod));
+            self.network.process_started(PodId(pod), None);
         }
     }
 

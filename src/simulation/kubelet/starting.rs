@@ -212,7 +212,8 @@ impl World {
             });
         }
         if face {
-            self.network.process_started(PodId(pod));
+            let volume = self.store_volume(pod, place);
+            self.network.process_started(PodId(pod), volume);
         }
         let start = model.map_or((Span::ZERO, Span::ZERO), |model| self.network.start_range(model));
         let start = self.chance.kubelets.span(start.0, start.1);

@@ -5,6 +5,7 @@ use super::frame::{Caller, Outcome, Phase};
 use super::queue::What;
 use super::slab::Key;
 use super::tables::{Content, Handler, Op};
+use super::user::Kept;
 use crate::model::application::Good;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{Fabric, PodId, PodNet};
@@ -128,7 +129,11 @@ impl Network {
                 }
             }
             Op::Store(work) => {
-                if let Some(count) = slot.and_then(|slot| slot.store(process, work)) {
+                let kept = match self.volumes.get(&frame.pod) {
+                    Some(&volume) => Kept::Volume(volume),
+                    None => Kept::Memory(frame.pod, frame.incarnation),
+                };
+                if let Some(count) = slot.and_then(|slot| slot.store(kept, work)) {
                     frame.count = Some(count);
                 }
             }

@@ -15,6 +15,15 @@ use crate::simulation::fabric::{Fabric, MachineId, Origin, PodId, Process};
 /// A process in whose memory something is.
 type In = (PodId, u32);
 
+/// Where a store's items are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// In the memory of a process.
+    Memory(PodId, u32),
+    /// On a volume, by its number: whoever mounts it finds them.
+    Volume(u32),
+}
+
 /// One user under way.
 ///
 /// What the pods remember of a user is kept here, by pod and incarnation: it is in each pod's own memory all the same, is gone with
@@ -30,7 +39,7 @@ pub(super) struct Slot {
     /// The node through which it runs, behind a load balancer.
     pub(super) via: Option<MachineId>,
     logins: Vec<In>,
-    items: Vec<(In, u32)>,
+    items: Vec<(Kept, u32)>,
     /// The values that the user has, and where each is good; nowhere named: everywhere.
     values: Vec<(u16, Option<In>)>,
     /// The values that the answer to the present request carries.
@@ -86,12 +95,12 @@ impl Slot {
         true
     }
 
-    /// Works on the user's items in the store of this process; the count for [`StoreWork::Count`].
-    pub(super) fn store(&mut self, process: In, work: StoreWork) -> Option<u32> {
-        let index = self.items.iter().position(|(place, _)| *place == process);
+    /// Works on the user's items in a store; the count for [`StoreWork::Count`].
+    pub(super) fn store(&mut self, kept: Kept, work: StoreWork) -> Option<u32> {
+        let index = self.items.iter().position(|(place, _)| *place == kept);
         match (work, index) {
             (StoreWork::Add, Some(index)) => self.items[index].1 += 1,
-            (StoreWork::Add, None) => self.items.push((process, 1)),
+            (StoreWork::Add, None) => self.items.push((kept, 1)),
             (StoreWork::Count, index) => return Some(index.map_or(0, |index| self.items[index].1)),
             (StoreWork::Clear, Some(index)) => {
                 self.items.swap_remove(index);

@@ -65,8 +65,14 @@ fn pin(row: &Row<Pod>) -> Option<(u64, &str)> {
     if owner.kind != "DaemonSet" || row.body.is_finished() {
         return None;
     }
+    pinned_to(row).map(|node| (owner.uid, node))
+}
+
+/// The node that a DaemonSet's pod is for.
+#[must_use]
+pub fn pinned_to(row: &Row<Pod>) -> Option<&str> {
     match &row.body.template.node_terms.as_deref()?.first()?.first()?.test {
-        Test::In(names) => names.first().map(|node| (owner.uid, node.as_str())),
+        Test::In(names) => names.first().map(String::as_str),
         _ => None,
     }
 }
@@ -180,6 +186,12 @@ impl Pods {
     #[must_use]
     pub fn pinned(&self, set: u64, node: &str) -> bool {
         self.pinned.get(&set).is_some_and(|nodes| nodes.contains_key(node))
+    }
+
+    /// On how many nodes the DaemonSet of this uid has such a pod.
+    #[must_use]
+    pub fn pinned_nodes(&self, set: u64) -> u32 {
+        self.pinned.get(&set).map_or(0, |nodes| nodes.len() as u32)
     }
 
     /// The nodes that DaemonSets' last pods have left since the last call, by the set's uid.

@@ -23,8 +23,12 @@ pub struct Deployment {
     pub strategy: Strategy,
     /// How long a pod must be ready to count as available.
     pub min_ready: Span,
+    /// How long a roll-out may make no progress; `None`: for ever.
+    pub deadline: Option<Span>,
     /// The status.
     pub status: DeploymentStatus,
+    /// How its roll-out goes; `None` before the first look, and without a deadline.
+    pub progress: Option<Progress>,
     /// Why one of its ReplicaSets cannot create pods.
     pub failure: Option<Arc<Failure>>,
 }
@@ -77,6 +81,79 @@ pub struct DeploymentStatus {
     pub ready: u32,
     /// Available pods.
     pub available: u32,
+}
+
+/// The `Progressing` condition of a Deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What happened last.
+    pub reason: ProgressReason,
+    /// The ReplicaSet that it was about.
+    pub set: Arc<str>,
+    /// When progress was last seen: `lastUpdateTime`.
+    pub updated: Time,
+    /// Since when the condition has its status: `lastTransitionTime`.
+    pub since: Time,
+}
+
+/// Why a Deployment is, or is not, progressing. Source: `pkg/controller/deployment/util/deployment_util.go`, "Reasons for deployment
+/// conditions".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressReason {
+    /// `NewReplicaSetReason`
+    Created,
+    /// `FoundNewRSReason`
+    Found,
+    /// `ReplicaSetUpdatedReason`
+    Updated,
+    /// `NewRSAvailableReason`
+    Available,
+    /// `TimedOutReason`
+    Exceeded,
+    /// `PausedDeployReason`
+    Paused,
+    /// `ResumedDeployReason`
+    Resumed,
+}
+
+impl ProgressReason {
+    /// The condition's status.
+    #[must_use]
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Exceeded => "False",
+            Self::Paused | Self::Resumed => "Unknown",
+            Self::Created | Self::Found | Self::Updated | Self::Available => "True",
+        }
+    }
+
+    /// As Kubernetes writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "NewReplicaSetCreated",
+            Self::Found => "FoundNewReplicaSet",
+            Self::Updated => "ReplicaSetUpdated",
+            Self::Available => "NewReplicaSetAvailable",
+            Self::Exceeded => "ProgressDeadlineExceeded",
+            Self::Paused => "DeploymentPaused",
+            Self::Resumed => "DeploymentResumed",
+        }
+    }
+
+    /// The condition's message about a ReplicaSet.
+    #[must_use]
+    pub fn message(self, set: &str) -> String {
+        match self {
+            Self::Created => format!("Created new replica set \"{set}\""),
+            Self::Found => format!("Found new replica set \"{set}\""),
+            Self::Updated => format!("ReplicaSet \"{set}\" is progressing."),
+            Self::Available => format!("ReplicaSet \"{set}\" has successfully progressed."),
+            Self::Exceeded => format!("ReplicaSet \"{set}\" has timed out progressing."),
+            Self::Paused => "Deployment is paused".to_owned(),
+            Self::Resumed => "Deployment is resumed".to_owned(),
+        }
+    }
 }
 
 /// A ReplicaSet.
@@ -133,8 +210,28 @@ pub struct DaemonSet {
     pub selector: Selector,
     /// What they are made from, the controller's own tolerations included.
     pub template: Arc<PodTemplate>,
+    /// How pods of an older template are replaced.
+    pub update: DaemonUpdate,
+    /// How long a pod must be ready to count as available.
+    pub min_ready: Span,
+    /// How many revisions that nothing uses stay.
+    pub history: u32,
     /// The status.
     pub status: DaemonSetStatus,
+}
+
+/// How a DaemonSet replaces its pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DaemonUpdate {
+    /// When somebody deletes them.
+    OnDelete,
+    /// Node by node; percentages are resolved against the nodes that should run a pod, both rounded up.
+    Rolling {
+        /// Nodes that may be without an available pod.
+        max_unavailable: Share,
+        /// Nodes that may have a new pod beside the old one.
+        max_surge: Share,
+    },
 }
 
 /// A DaemonSet's status.
@@ -144,8 +241,14 @@ pub struct DaemonSetStatus {
     pub observed: u64,
     /// Nodes that should run a pod.
     pub desired: u32,
-    /// Nodes that do.
+    /// Those of them that have one.
     pub current: u32,
+    /// Nodes that have one and should not.
+    pub misscheduled: u32,
+    /// Nodes whose pod is of the newest template.
+    pub updated: u32,
     /// Ready pods.
     pub ready: u32,
+    /// Available pods.
+    pub available: u32,
 }

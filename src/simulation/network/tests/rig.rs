@@ -212,7 +212,7 @@ impl Rig {
         let net = self.net(pod);
         net.process = Process::Listening;
         net.incarnation += 1;
-        self.network.process_started(pod);
+        self.network.process_started(pod, None);
     }
 
     /// Cuts the power of a pod's machine.

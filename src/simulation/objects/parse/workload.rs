@@ -18,7 +18,8 @@ use crate::simulation::objects::pod::daemon_tolerations;
 use crate::simulation::objects::resources::{DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS};
 use crate::simulation::objects::template::{Effect, PodTemplate};
 use crate::simulation::objects::workload::{
-    DaemonSet, DaemonSetStatus, Deployment, DeploymentStatus, ReplicaSet, ReplicaSetStatus, Share, Strategy,
+    DaemonSet, DaemonSetStatus, DaemonUpdate, Deployment, DeploymentStatus, ReplicaSet, ReplicaSetStatus, Share,
+    Strategy,
 };
 
 /// A Deployment with an empty status.
@@ -54,7 +55,9 @@ pub fn deployment(object: &Value) -> Result<(Meta, Deployment), ApiError> {
         template: template.into(),
         strategy,
         min_ready,
+        deadline: deadline(spec.progress_deadline_seconds),
         status: DeploymentStatus::default(),
+        progress: None,
         failure: None,
     };
     accept(DEPLOYMENTS, meta, causes, body)
@@ -98,13 +101,9 @@ pub fn daemon_set(object: &Value) -> Result<(Meta, DaemonSet), ApiError> {
     defaults::daemon_set(&mut spec);
     let mut causes = Causes::default();
     let meta = metadata::meta(DAEMON_SETS, &metadata, Rule::Subdomain, &mut causes);
-    seconds(spec.min_ready_seconds, &mut causes);
-    count("spec.revisionHistoryLimit", spec.revision_history_limit, &mut causes);
-    let kind = spec
-        .update_strategy
-        .as_ref()
-        .and_then(|strategy| strategy.type_.as_deref());
-    causes.one_of("spec.updateStrategy.type", kind, &["OnDelete", "RollingUpdate"]);
+    let min_ready = seconds(spec.min_ready_seconds, &mut causes);
+    let history = count("spec.revisionHistoryLimit", spec.revision_history_limit, &mut causes);
+    let update = daemon_update(spec.update_strategy.as_ref(), &mut causes);
     let labels = spec.template.metadata.as_ref().and_then(|meta| meta.labels.as_ref());
     let selector = metadata::own_selector("daemonset", &spec.selector, labels, &mut causes);
     let mut pods = spec.template.clone();
@@ -114,9 +113,50 @@ pub fn daemon_set(object: &Value) -> Result<(Meta, DaemonSet), ApiError> {
         spec: written(&spec)?,
         selector,
         template: template.into(),
+        update,
+        min_ready,
+        history,
         status: DaemonSetStatus::default(),
     };
     accept(DAEMON_SETS, meta, causes, body)
+}
+
+/// `ValidateDaemonSetUpdateStrategy` and `ValidateRollingUpdateDaemonSet` (pkg/apis/apps/validation/validation.go).
+fn daemon_update(written: Option<&apps::DaemonSetUpdateStrategy>, causes: &mut Causes) -> DaemonUpdate {
+    let written = written.cloned().unwrap_or_default();
+    if written.type_.as_deref() != Some("RollingUpdate") {
+        let kind = written.type_.as_deref();
+        causes.one_of("spec.updateStrategy.type", kind, &["OnDelete", "RollingUpdate"]);
+        return DaemonUpdate::OnDelete;
+    }
+    let rolling = written.rolling_update.unwrap_or_default();
+    let path = "spec.updateStrategy.rollingUpdate";
+    let fields = [
+        (format!("{path}.maxUnavailable"), &rolling.max_unavailable),
+        (format!("{path}.maxSurge"), &rolling.max_surge),
+    ];
+    let [max_unavailable, max_surge] = fields.each_ref().map(|(path, written)| {
+        let share = share(path, written.as_ref(), causes);
+        if let Share::Percent(101..) = share {
+            causes.invalid(path.as_str(), json!(written), "must not be greater than 100%");
+        }
+        share
+    });
+    let [unavailable, surge] = fields.map(|(path, _)| path);
+    let none = |share| matches!(share, Share::Count(0) | Share::Percent(0));
+    match (none(max_unavailable), none(max_surge)) {
+        (false, false) => causes.invalid(
+            surge,
+            json!(rolling.max_surge),
+            "may not be set when maxUnavailable is non-zero",
+        ),
+        (true, true) => causes.required(unavailable, "cannot be 0 when maxSurge is 0"),
+        _ => {}
+    }
+    DaemonUpdate::Rolling {
+        max_unavailable,
+        max_surge,
+    }
 }
 
 fn add_tolerations(spec: &mut core::PodSpec) {
@@ -200,6 +240,12 @@ pub(super) fn count(path: &str, value: Option<i32>, causes: &mut Causes) -> u32 
 
 pub(super) fn seconds(value: Option<i32>, causes: &mut Causes) -> Span {
     Span::secs(u64::from(count("spec.minReadySeconds", value, causes)))
+}
+
+/// The greatest number means that there is none (deployment_util.go `HasProgressDeadline`).
+fn deadline(written: Option<i32>) -> Option<Span> {
+    let seconds = written.filter(|&seconds| seconds != i32::MAX)?;
+    u64::try_from(seconds).ok().map(Span::secs)
 }
 
 fn strategy(written: Option<&apps::DeploymentStrategy>, causes: &mut Causes) -> Strategy {

@@ -9,7 +9,7 @@ use super::{Object, copy, date, metadata, put, put_missing};
 use crate::simulation::api::Project;
 use crate::simulation::objects::resources::{DAEMON_SETS, DEPLOYMENTS, REPLICA_SETS};
 use crate::simulation::objects::table::Row;
-use crate::simulation::objects::workload::{DaemonSet, Deployment, Failure, ReplicaSet, Share, Strategy};
+use crate::simulation::objects::workload::{DaemonSet, Deployment, Failure, Progress, ReplicaSet, Share, Strategy};
 
 /// The annotation of a ReplicaSet that says which revision of its Deployment it is.
 /// Source: `pkg/controller/deployment/util/deployment_util.go` `RevisionAnnotation`.
@@ -25,11 +25,7 @@ impl Project for Row<Deployment> {
         put_missing(&mut spec, "template", || template(&body.template));
         put_missing(&mut spec, "strategy", || strategy(body.strategy));
         put(&mut all, "spec", spec);
-        put(
-            &mut all,
-            "status",
-            deployment_status(&self.meta.name, self.meta.generation, body),
-        );
+        put(&mut all, "status", deployment_status(body));
         all.into()
     }
 }
@@ -58,7 +54,7 @@ fn put_count(object: &mut Object, key: &str, count: u32) {
     }
 }
 
-fn deployment_status(name: &str, generation: u64, deployment: &Deployment) -> Object {
+fn deployment_status(deployment: &Deployment) -> Object {
     let status = &deployment.status;
     let mut all = Object::new();
     if status.observed == 0 {
@@ -94,10 +90,6 @@ fn deployment_status(name: &str, generation: u64, deployment: &Deployment) -> Ob
         Strategy::Recreate => 0,
     };
     let available = status.available >= deployment.replicas.saturating_sub(may_miss);
-    let done = status.observed >= generation
-        && status.updated == deployment.replicas
-        && status.replicas == deployment.replicas
-        && status.available >= deployment.replicas;
     let (available, reason, message) = if available {
         (
             "True",
@@ -111,18 +103,19 @@ fn deployment_status(name: &str, generation: u64, deployment: &Deployment) -> Ob
             "Deployment does not have minimum availability.",
         )
     };
-    let (progress, what) = if done {
-        ("NewReplicaSetAvailable", "has successfully progressed")
-    } else {
-        ("ReplicaSetUpdated", "is progressing")
-    };
-    let mut conditions = vec![
-        json!({"type": "Available", "status": available, "reason": reason, "message": message}),
-        json!({"type": "Progressing", "status": "True", "reason": progress, "message": format!("Deployment \"{name}\" {what}.")}),
-    ];
+    let mut conditions = vec![json!({"type": "Available", "status": available, "reason": reason, "message": message})];
+    conditions.extend(deployment.progress.as_ref().map(progressing));
     conditions.extend(deployment.failure.as_deref().map(replica_failure));
     put(&mut all, "conditions", conditions);
     all
+}
+
+fn progressing(progress: &Progress) -> Value {
+    let reason = progress.reason;
+    json!({
+        "type": "Progressing", "status": reason.status(), "reason": reason.name(), "message": reason.message(&progress.set),
+        "lastUpdateTime": date::seconds(progress.updated), "lastTransitionTime": date::seconds(progress.since),
+    })
 }
 
 /// The condition of a ReplicaSet whose pods are refused, which its Deployment shows, too.
@@ -177,15 +170,15 @@ impl Project for Row<DaemonSet> {
         let mut status = Object::new();
         put(&mut status, "currentNumberScheduled", counts.current);
         put(&mut status, "desiredNumberScheduled", counts.desired);
-        put(&mut status, "numberMisscheduled", 0);
+        put(&mut status, "numberMisscheduled", counts.misscheduled);
         put(&mut status, "numberReady", counts.ready);
-        put_count(&mut status, "numberAvailable", counts.ready);
+        put_count(&mut status, "numberAvailable", counts.available);
         put_count(
             &mut status,
             "numberUnavailable",
-            counts.desired.saturating_sub(counts.ready),
+            counts.desired.saturating_sub(counts.available),
         );
-        put_count(&mut status, "updatedNumberScheduled", counts.current);
+        put_count(&mut status, "updatedNumberScheduled", counts.updated);
         if counts.observed > 0 {
             put(&mut status, "observedGeneration", counts.observed);
         }

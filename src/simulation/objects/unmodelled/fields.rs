@@ -134,6 +134,7 @@ const PROBE: &[&str] = &[
 
 const DEPLOYMENT: &[&str] = &[
     "paused",
+    "progressDeadlineSeconds",
     "revisionHistoryLimit",
     "replicas",
     "selector",
@@ -142,7 +143,13 @@ const DEPLOYMENT: &[&str] = &[
     "template.metadata",
 ];
 const REPLICA_SET: &[&str] = &["replicas", "selector", "minReadySeconds", "template.metadata"];
-const DAEMON_SET: &[&str] = &["selector", "template.metadata"];
+const DAEMON_SET: &[&str] = &[
+    "minReadySeconds",
+    "revisionHistoryLimit",
+    "selector",
+    "template.metadata",
+    "updateStrategy",
+];
 const STATEFUL_SET: &[&str] = &[
     "replicas",
     "selector",
@@ -247,14 +254,6 @@ const POD_DEFAULTS: &[(&str, &str)] = &[
     ("serviceAccount", "\"default\""),
     ("serviceAccountName", "\"default\""),
 ];
-const DEPLOYMENT_DEFAULTS: &[(&str, &str)] = &[("progressDeadlineSeconds", "600"), ("revisionHistoryLimit", "10")];
-const DAEMON_SET_DEFAULTS: &[(&str, &str)] = &[
-    ("minReadySeconds", "0"),
-    ("revisionHistoryLimit", "10"),
-    ("updateStrategy.rollingUpdate.maxSurge", "0"),
-    ("updateStrategy.rollingUpdate.maxUnavailable", "1"),
-    ("updateStrategy.type", "\"RollingUpdate\""),
-];
 const SERVICE_DEFAULTS: &[(&str, &str)] = &[
     ("allocateLoadBalancerNodePorts", "true"),
     ("externalTrafficPolicy", "\"Cluster\""),
@@ -303,9 +302,9 @@ impl Known {
         let mut groups = vec![("", EVERY, &[][..])];
         groups.push(match kind {
             "Pod" => ("spec.", POD, POD_DEFAULTS),
-            "Deployment" => ("spec.", DEPLOYMENT, DEPLOYMENT_DEFAULTS),
+            "Deployment" => ("spec.", DEPLOYMENT, &[]),
             "ReplicaSet" => ("spec.", REPLICA_SET, &[]),
-            "DaemonSet" => ("spec.", DAEMON_SET, DAEMON_SET_DEFAULTS),
+            "DaemonSet" => ("spec.", DAEMON_SET, &[]),
             "StatefulSet" => (
                 "spec.",
                 STATEFUL_SET,
