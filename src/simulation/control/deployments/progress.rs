@@ -119,7 +119,7 @@ impl World {
         if let Some(at) = self.progress_ends(row)
             && self.dirty.progress.insert(row)
         {
-            self.queue.post(at, Event::ProgressCheck(row));
+            self.queue.post(at.max(self.now + LATE), Event::ProgressCheck(row));
         }
     }
 
