@@ -3,6 +3,7 @@
 mod changing;
 mod nodes;
 mod reading;
+mod rollouts;
 mod watching;
 
 use std::process::Stdio;
