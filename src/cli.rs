@@ -3,6 +3,8 @@
 //! * [`args`] reads the command line, [`settings`] makes of it what an experiment needs.
 //! * [`up`] serves a cluster to kubectl and other clients.
 //! * [`story`] tells the workshop's story; [`single`] runs one experiment on a manifest.
+//! * `plan` says what a run would do, `recover` puts back what one on a real cluster has left (feature
+//!   `real`).
 //! * [`schema`] prints the schemas of the files that users write.
 //! * [`output`] writes the files, [`progress`] says what is going on, [`exit`] is what the shell learns.
 
@@ -10,7 +12,11 @@ pub mod args;
 pub mod error;
 pub mod exit;
 pub mod output;
+#[cfg(feature = "real")]
+pub mod plan;
 pub mod progress;
+#[cfg(feature = "real")]
+pub mod recover;
 pub mod schema;
 pub mod settings;
 pub mod single;
@@ -32,8 +38,33 @@ use settings::Settings;
 /// Runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
+    main_with(&Modules::new())
+}
+
+/// The modules that can put back what a run on a real cluster has left.
+#[cfg(feature = "real")]
+pub type Modules = crate::safety::restore::Registry;
+
+/// The modules of real clusters: none without the feature `real`.
+#[cfg(not(feature = "real"))]
+#[derive(Debug, Default)]
+pub struct Modules;
+
+#[cfg(not(feature = "real"))]
+impl Modules {
+    /// None.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self
+    }
+}
+
+/// Runs the command with modules for other kinds of clusters than it has itself: what `main` is for a command of one's own that can
+/// `recover` and watch over one's own kind of cluster (see `examples/own_cluster.rs`).
+#[must_use]
+pub fn main_with(modules: &Modules) -> ExitCode {
     match Args::try_parse() {
-        Ok(args) => run(args).into(),
+        Ok(args) => run(args, modules).into(),
         Err(error) => refuse(&error),
     }
 }
@@ -44,10 +75,20 @@ fn refuse(error: &clap::Error) -> ExitCode {
     u8::try_from(error.exit_code()).map_or(Exit::Usage.into(), ExitCode::from)
 }
 
-fn run(args: Args) -> Exit {
+#[cfg_attr(
+    not(feature = "real"),
+    expect(unused_variables, reason = "nothing real, nothing to put back")
+)]
+fn run(args: Args, modules: &Modules) -> Exit {
     let done = match args.task() {
         Task::Run(args) => experiment(&args),
         Task::Up(args) => up::run(&args),
+        #[cfg(feature = "real")]
+        Task::Plan(args) => plan::run(&args),
+        #[cfg(feature = "real")]
+        Task::Recover(args) => recover::run(args, modules),
+        #[cfg(feature = "real")]
+        Task::Watchdog(args) => recover::watch(&args, modules),
         Task::Schema(of) => print(&schema::text(of)).map(|()| Exit::Expected),
     };
     done.unwrap_or_else(|error| {

@@ -10,6 +10,7 @@
 //! * [`experiment`]: the sentence, the run, the report.
 //! * [`app`]: manifests, deploying them, journeys to make hypotheses about.
 //! * [`cluster`]: where an experiment runs: the embedded cluster, a simulation behind a Kubernetes API.
+//! * `safety` (feature `real`): what must exist before a real cluster is broken: allow-list, caps, lease, journal, undo, watchdog.
 //! * [`report`], [`analysis`]: pure functions of a history.
 //! * [`simulation`]: a deterministic model of Kubernetes under load.
 //! * [`model`]: plain data.
@@ -24,6 +25,8 @@ pub mod cluster;
 pub mod experiment;
 pub mod model;
 pub mod report;
+#[cfg(feature = "real")]
+pub mod safety;
 pub mod simulation;
 pub mod sockshop;
 pub mod survey;

@@ -38,9 +38,21 @@ enum Command {
     Up(Box<Up>),
     /// Prints the JSON Schema of a file that you write
     Schema {
-        /// Of a model, or of a file of journeys
+        /// Of a model, of a file of journeys, or of the list of clusters that may be broken
         of: Schema,
     },
+    /// Says what a run of these options would do: targets, blast radius, how it is undone, duration; nothing is changed
+    #[cfg(feature = "real")]
+    #[command(after_help = HELP)]
+    Plan(Box<super::plan::Plan>),
+    /// Undoes what runs on real clusters have left that were killed; safe to run twice
+    #[cfg(feature = "real")]
+    #[command(after_help = HELP)]
+    Recover(super::recover::Recover),
+    /// Watches over the journal of a run, and undoes its changes when its process is gone; started by the run itself
+    #[cfg(feature = "real")]
+    #[command(hide = true)]
+    Watchdog(super::recover::Watchdog),
 }
 
 /// The files that have a schema.
@@ -50,6 +62,9 @@ pub enum Schema {
     Model,
     /// Its users' journeys: `--journey`
     Journey,
+    /// The clusters that may be broken: `steadfast.yaml`
+    #[cfg(feature = "real")]
+    Policy,
 }
 
 /// What a command line asks for.
@@ -61,6 +76,15 @@ pub enum Task {
     Up(Box<Up>),
     /// A schema.
     Schema(Schema),
+    /// To say what a run would do.
+    #[cfg(feature = "real")]
+    Plan(Box<super::plan::Plan>),
+    /// To put back what was left.
+    #[cfg(feature = "real")]
+    Recover(super::recover::Recover),
+    /// To watch over a run.
+    #[cfg(feature = "real")]
+    Watchdog(super::recover::Watchdog),
 }
 
 impl Args {
@@ -71,6 +95,12 @@ impl Args {
             Some(Command::Run(run)) => Task::Run(run),
             Some(Command::Up(up)) => Task::Up(up),
             Some(Command::Schema { of }) => Task::Schema(of),
+            #[cfg(feature = "real")]
+            Some(Command::Plan(plan)) => Task::Plan(plan),
+            #[cfg(feature = "real")]
+            Some(Command::Recover(recover)) => Task::Recover(recover),
+            #[cfg(feature = "real")]
+            Some(Command::Watchdog(watchdog)) => Task::Watchdog(watchdog),
             None => Task::Run(Box::new(self.run)),
         }
     }
@@ -210,6 +240,8 @@ mod tests {
         let seed = |line: &[&str]| match Args::try_parse_from(line).ok()?.task() {
             Task::Run(run) => Some(run.seed),
             Task::Up(up) => Some(up.seed + 100),
+            #[cfg(feature = "real")]
+            Task::Plan(_) | Task::Recover(_) | Task::Watchdog(_) => None,
             Task::Schema(_) => None,
         };
         assert_eq!(seed(&["steadfast"]), Some(0));

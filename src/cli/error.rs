@@ -61,6 +61,18 @@ pub enum CliError {
     /// Ctrl-C would not be seen.
     #[error("the end cannot be waited for")]
     Signals(#[source] io::Error),
+    /// There is no folder of journals.
+    #[cfg(feature = "real")]
+    #[error("what was left cannot be looked for")]
+    State(#[source] crate::safety::state::NoState),
+    /// The folder of journals cannot be read.
+    #[cfg(feature = "real")]
+    #[error("the journals in {} cannot be listed", .0.display())]
+    Journals(PathBuf, #[source] io::Error),
+    /// A journal cannot be read.
+    #[cfg(feature = "real")]
+    #[error("the run cannot be watched over")]
+    Journal(#[source] crate::safety::journal::JournalError),
     /// There is no runtime.
     #[error("the runtime could not be started")]
     Runtime(#[source] io::Error),
@@ -101,6 +113,10 @@ impl CliError {
                     Exit::Aborted
                 }
             },
+            #[cfg(feature = "real")]
+            Self::State(_) => Exit::Usage,
+            #[cfg(feature = "real")]
+            Self::Journals(..) | Self::Journal(_) => Exit::RollbackIncomplete,
             Self::Api { .. } | Self::Runtime(_) | Self::Signals(_) => Exit::Aborted,
             Self::Output { .. } | Self::Print(_) | Self::Kubeconfig { .. } => Exit::Output,
         }

@@ -10,6 +10,8 @@ pub fn text(of: Schema) -> String {
     let schema = match of {
         Schema::Model => schemars::schema_for!(Application),
         Schema::Journey => schemars::schema_for!(Journeys),
+        #[cfg(feature = "real")]
+        Schema::Policy => schemars::schema_for!(crate::safety::policy::Policy),
     };
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');

@@ -16,7 +16,7 @@ use crate::model::fault::NodeFailure;
 use crate::model::profile::Profile;
 
 /// The experiment's name: that of the workshop's FIS template.
-const NAME: &str = "terminate-eks-nodes";
+pub(super) const NAME: &str = "terminate-eks-nodes";
 
 /// The share of the nodes that fails when the command line names no target: the workshop's `instanceTerminationPercentage`.
 const PERCENT: u8 = 40;

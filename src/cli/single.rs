@@ -60,7 +60,7 @@ pub fn run(
     written.map(|_| exit)
 }
 
-fn application(args: &Run, manifest: &Path) -> Result<Undeployed, CliError> {
+pub(super) fn application(args: &Run, manifest: &Path) -> Result<Undeployed, CliError> {
     let mut application = App::from_manifest(manifest)?;
     application = match &args.model {
         Some(file) => application.model_file(file)?,
