@@ -19,7 +19,7 @@ use kube::ResourceExt as _;
 use super::identity::Identity;
 
 pub use caps::{CapError, Caps, Strike};
-pub use file::{Allowed, CONFIG, FILE, Policy, PolicyError};
+pub use file::{Allowed, Another, CONFIG, FILE, Policy, PolicyError};
 pub use selector::{NodeSelector, SelectorError};
 
 /// The label of control plane nodes (kubeadm, `constants.LabelNodeRoleControlPlane`).

@@ -110,7 +110,7 @@ mod tests {
     fn only_journals_are_listed() {
         let folder = tempfile::tempdir().unwrap();
         let state = State::at(folder.path());
-        assert_eq!(state.journals().unwrap(), [PathBuf::new(); 0]);
+        assert!(state.journals().unwrap().is_empty());
         std::fs::create_dir(state.runs()).unwrap();
         let id = "sf-0000000001zzzzzzzzzy";
         for name in [

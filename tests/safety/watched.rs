@@ -56,7 +56,7 @@ fn without_a_watchdog_that_knows_the_cluster_nothing_is_broken() {
         "{said}"
     );
     assert!(!said.contains("broken") && cluster.is_whole(), "{said}");
-    assert_eq!(cluster.state().journals().unwrap(), [std::path::PathBuf::new(); 0]);
+    assert!(cluster.state().journals().unwrap().is_empty());
 }
 
 fn command_lines() -> Vec<String> {

@@ -49,19 +49,16 @@ pub async fn take(client: &kube::Client, namespaces: &[String]) -> Result<Invent
     }
     for namespace in namespaces {
         for it in list::<Deployment>(client, namespace).await? {
-            let spec = it.spec.clone().unwrap_or_default();
-            inventory.add(title("deployment", &it), workload(spec.replicas, Some(&spec.template)));
+            inventory.add(title("deployment", &it), workload(it.spec.replicas, &it.spec.template));
         }
         for it in list::<StatefulSet>(client, namespace).await? {
-            let spec = it.spec.clone().unwrap_or_default();
             inventory.add(
                 title("stateful set", &it),
-                workload(spec.replicas, Some(&spec.template)),
+                workload(it.spec.replicas, &it.spec.template),
             );
         }
         for it in list::<DaemonSet>(client, namespace).await? {
-            let template = it.spec.as_ref().map(|spec| &spec.template);
-            inventory.add(title("daemon set", &it), workload(None, template));
+            inventory.add(title("daemon set", &it), workload(None, &it.spec.template));
         }
     }
     let ours = ListParams::default().labels(LABEL);
@@ -94,14 +91,12 @@ fn properties<const N: usize>(all: [(&str, String); N]) -> Properties {
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn workload(replicas: Option<i32>, template: Option<&PodTemplateSpec>) -> Properties {
+fn workload(replicas: Option<i32>, template: &PodTemplateSpec) -> Properties {
     let mut all = Properties::new();
     if let Some(replicas) = replicas {
         all.insert("replicas".to_owned(), replicas.to_string());
     }
-    let containers = template
-        .and_then(|template| template.spec.as_ref())
-        .map(|spec| spec.containers.as_slice());
+    let containers = template.spec.as_ref().map(|spec| spec.containers.as_slice());
     for container in containers.unwrap_or_default() {
         all.insert(
             format!("image of {}", container.name),

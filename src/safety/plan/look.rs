@@ -87,7 +87,11 @@ fn of(budget: &PodDisruptionBudget, struck: &[&Pod]) -> Option<Budget> {
     (struck > 0).then(|| Budget {
         namespace: budget.namespace().unwrap_or_default(),
         name: budget.name_any(),
-        allowed: budget.status.as_ref().map_or(0, |status| status.disruptions_allowed),
+        allowed: budget
+            .status
+            .as_ref()
+            .and_then(|status| status.disruptions_allowed)
+            .unwrap_or(0),
         struck,
     })
 }

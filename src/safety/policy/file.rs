@@ -89,23 +89,25 @@ pub enum PolicyError {
         snippet: String,
     },
     /// There is one of this name, but it is another cluster.
-    #[error(
-        "`{context}` is another cluster than the one that {place} allows: its {what} is {is}, expected {expected}. If this one is meant, write\n\n{snippet}"
-    )]
-    AnotherCluster {
-        /// The context.
-        context: String,
-        /// Where.
-        place: String,
-        /// What differs.
-        what: &'static str,
-        /// Its own.
-        is: String,
-        /// Of the one that is allowed.
-        expected: String,
-        /// What to write.
-        snippet: String,
-    },
+    #[error("`{}` is another cluster than the one that {} allows: its {} is {}, expected {}. If this one is meant, write\n\n{}", .0.context, .0.place, .0.what, .0.is, .0.expected, .0.snippet)]
+    AnotherCluster(Box<Another>),
+}
+
+/// A cluster that has the context of one that is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Another {
+    /// The context.
+    pub context: String,
+    /// Where the other is allowed.
+    pub place: String,
+    /// What differs.
+    pub what: &'static str,
+    /// Its own.
+    pub is: String,
+    /// Of the one that is allowed.
+    pub expected: String,
+    /// What to write if this one is meant.
+    pub snippet: String,
 }
 
 /// What a file looks like.
@@ -182,14 +184,14 @@ impl Policy {
         let context = cluster.context.clone();
         let snippet = snippet(cluster);
         match of_its_name.and_then(|entry| differs(entry, cluster)) {
-            Some((what, expected, is)) => Err(PolicyError::AnotherCluster {
+            Some((what, expected, is)) => Err(PolicyError::AnotherCluster(Box::new(Another {
                 context,
                 place,
                 what,
                 is: is.to_owned(),
                 expected: expected.to_owned(),
                 snippet,
-            }),
+            }))),
             None => Err(PolicyError::NotAllowed {
                 context,
                 place,
