@@ -19,7 +19,7 @@ async fn inventory(cluster: &Cluster) -> Inventory {
 #[tokio::test]
 async fn what_a_run_left_behind_is_named_and_what_it_healed_is_not() {
     let cluster = Cluster::embedded().profile("kind").unwrap().start().await.unwrap();
-    SockShop::deploy(&cluster, "sockshop-demo-ha").await.unwrap();
+    SockShop::deploy(&cluster, "sockshop-demo").await.unwrap();
     let before = inventory(&cluster).await;
     assert!(
         before.things.keys().any(|name| name.starts_with("deployment ")),
