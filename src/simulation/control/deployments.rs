@@ -60,16 +60,13 @@ impl World {
             }
             return self.update_status(row, Estimate::No);
         }
-        let newest = match newest {
-            Some(set) => {
-                self.note_set(row, set, ProgressReason::Found);
-                set
-            }
-            None => {
-                let set = self.create_set(row, &it, &hash);
-                self.note_set(row, set, ProgressReason::Created);
-                set
-            }
+        let newest = if let Some(set) = newest {
+            self.note_set(row, set, ProgressReason::Found);
+            set
+        } else {
+            let set = self.create_set(row, &it, &hash);
+            self.note_set(row, set, ProgressReason::Created);
+            set
         };
         match it.body.strategy {
             Strategy::RollingUpdate {
@@ -259,7 +256,7 @@ impl World {
             }
         }
         let progress = match estimate {
-            Estimate::Yes => progress(&it.body, &status, newest, self.now),
+            Estimate::Yes => progress(&it.body, &status, newest.as_ref(), self.now),
             Estimate::No => it.body.progress.clone(),
         };
         let failure = self.replica_failure(it.meta.uid, &hash);

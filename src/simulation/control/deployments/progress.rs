@@ -24,12 +24,12 @@ pub(super) enum Estimate {
 pub(super) fn progress(
     body: &Deployment,
     status: &DeploymentStatus,
-    newest: Option<Arc<str>>,
+    newest: Option<&Arc<str>>,
     now: Time,
 ) -> Option<Progress> {
     let deadline = body.deadline?;
     let known = body.progress.as_ref();
-    let of = |reason| Some(noted(known, reason, newest.clone().unwrap_or_default(), now));
+    let of = |reason| Some(noted(known, reason, newest.cloned().unwrap_or_default(), now));
     let reason = known.map(|it| it.reason);
     let old = |status: &DeploymentStatus| status.replicas.saturating_sub(status.updated);
     if reason == Some(ProgressReason::Available) && status.replicas == status.updated {
