@@ -8,7 +8,7 @@
 //! * [`journal`] holds on disk what is about to be changed; [`state`] says where, [`run_id`] names the run, [`identity`] the cluster and
 //!   the process.
 //! * [`plan`] says what a run would do before it does it.
-//! * [`scope`] runs what changes a cluster and undoes it whatever happens; [`restore`] is how.
+//! * [`mod@scope`] runs what changes a cluster and undoes it whatever happens; [`restore`] is how.
 //! * [`audit`] compares the cluster after a run with what it was before.
 //! * [`watchdog`] undoes when the process was killed, [`recover`] when the machine was.
 

@@ -138,7 +138,7 @@ impl Replay {
     }
 }
 
-/// A journal to undo from. Its file is locked as long as this lives, unless it was opened [past its deadline](Open::past_deadline).
+/// A journal to undo from. Its file is locked as long as this lives, unless it was opened past its deadline.
 #[derive(Debug)]
 pub struct Open {
     lines: Lines,
