@@ -112,6 +112,10 @@ async fn run(folder: PathBuf) -> Result<bool, ScopeError> {
             }
         }
         say("broken");
+        if variable("OWN_CLUSTER_ASKS") == "yes" {
+            // Until the tests have looked: the end of the line, or of them.
+            let _heard = std::io::stdin().read_line(&mut String::new());
+        }
         match variable("OWN_CLUSTER_THEN").as_str() {
             "panic" => panic!("the body panics"),
             "wait" => std::future::pending().await,

@@ -113,7 +113,9 @@ pub(crate) struct Broken {
 
 impl Broken {
     pub(crate) fn start(cluster: &Cluster, set: &[(&str, &str)]) -> Self {
-        let mut child = cluster.run(set).stdout(Stdio::piped()).spawn().unwrap();
+        let mut run = cluster.run(set);
+        run.env("OWN_CLUSTER_ASKS", "yes").stdin(Stdio::piped());
+        let mut child = run.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         while line.trim_end() != "broken" {
@@ -124,6 +126,8 @@ impl Broken {
             );
         }
         assert_eq!(cluster.names(), NODES.map(|node| format!("{node}.down")));
+        // It may go on.
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"\n").unwrap();
         Self { child, lines }
     }
 
