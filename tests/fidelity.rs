@@ -11,6 +11,7 @@ mod fidelity {
     mod ha;
     mod kill;
     mod modes;
+    mod probed;
     mod scene;
     mod shop;
     mod sources;

@@ -438,3 +438,39 @@ fn a_long_file_is_found() {
     assert!(too_long(&file("model.rs", &"\n".repeat(599))).is_empty());
     assert_eq!(too_long(&file("model.rs", &"\n".repeat(600))), ["model.rs: 600 lines"]);
 }
+
+// ------------------------------------------------------------------------------------------------ documents
+
+/// Every file below a folder that ends in `.rs`, as one text.
+fn rust_below(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_below(&path, text);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            text.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_page_on_fidelity_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/fidelity.md")).unwrap();
+    let mut code = String::new();
+    rust_below(&root.join("tests/fidelity"), &mut code);
+    rust_below(&root.join("src/simulation"), &mut code);
+    // What is between backticks and has the length of a sentence.
+    let named: Vec<&str> = page
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.matches('_').count() > 3 && !name.contains(['.', '/']))
+        .collect();
+    assert!(named.len() > 40, "{named:?}");
+    let lacking: Vec<&&str> = named
+        .iter()
+        .filter(|name| !code.contains(&format!("fn {name}()")))
+        .collect();
+    assert!(lacking.is_empty(), "{lacking:?}");
+}

@@ -70,6 +70,8 @@ pub struct Life {
     pub restarts: u32,
     /// When its process last started.
     pub begun: Time,
+    /// How long its next process runs before the kubelet looks for it, beyond its usual report.
+    pub unseen: Span,
     /// The delay before the next restart.
     pub back_off: Span,
     /// The incarnation whose end has been asked for.
@@ -97,6 +99,7 @@ impl Life {
             due: false,
             restarts: 0,
             begun: now,
+            unseen: Span::ZERO,
             back_off: Span::ZERO,
             asked: None,
             exit: 0,

@@ -288,6 +288,25 @@ fn a_frozen_nodes_pods_go_on_as_they_were_and_are_not_evicted() {
     }
 }
 
+#[test]
+fn a_frozen_nodes_own_ports_still_forward_to_pods_elsewhere_and_a_killed_nodes_do_not() {
+    for (failure, forwards) in [(NodeFailure::freeze(), true), (NodeFailure::kill(), false)] {
+        let mut scene = Scene::new(&KIND, 4, |world, victim| {
+            begin(world, victim, failure.name(victim));
+        });
+        let row = scene.world.store().pods.find(SPACE, &scene.single).unwrap();
+        let machine = scene.world.fabric().pod(PodId(row)).unwrap().machine;
+        scene.world.run_for(Span::secs(5));
+        assert_eq!(scene.world.fabric().forwards(machine), forwards);
+        assert!(
+            !scene
+                .world
+                .fabric()
+                .answers(steadfast::simulation::fabric::Origin::Outside, machine)
+        );
+    }
+}
+
 // ------------------------------------------------------------------ docker stop, 20 s, docker start
 
 static STOPPED: [Row; 3] = [
@@ -344,7 +363,7 @@ fn a_stopped_machine_that_starts_again_restarts_its_pods_in_time_and_kubernetes_
 }
 
 #[test]
-fn addresses_that_changed_hands_lead_to_the_wrong_pod_for_a_second_or_two() {
+fn addresses_that_changed_hands_lead_to_the_wrong_pod_until_the_kube_proxy_knows() {
     let wrong: Vec<u32> = seeds(0..SEEDS, |seed| {
         let mut scene = Scene::new(&KIND, seed, |world, victim| {
             let fault = NodeFailure::stop()
@@ -369,17 +388,18 @@ fn addresses_that_changed_hands_lead_to_the_wrong_pod_for_a_second_or_two() {
                 .filter(|&pod| scene.world.listens(pod))
                 .and_then(|pod| scene.world.store().pod(pod.0));
             let other = pod.is_some_and(|pod| &*pod.body.app != "single");
-            assert!(!other || (2_390..2_800).contains(&step), "seed {seed}: wrong at {step}");
+            assert!(!other || (2_390..2_650).contains(&step), "seed {seed}: wrong at {step}");
             wrong += u32::from(other);
         }
         wrong
     });
     let hit = wrong.iter().filter(|&&steps| steps > 0).count();
-    println!(
-        "{hit} of {SEEDS} seeds answer wrongly, for up to {} ms",
-        wrong.iter().max().unwrap() * 10
-    );
-    assert!(hit > 0 && wrong.iter().all(|&steps| steps <= 210), "{wrong:?}");
+    let longest = *wrong.iter().max().unwrap() * 10;
+    println!("{hit} of {SEEDS} seeds answer wrongly, for up to {longest} ms");
+    // Measured once: 1 to 2 s. Here from the start of the process, 0.4 s at the least after the kubelet has said that the pod is not
+    // ready, until the kube-proxy has heard that, 1.06 s at the most.
+    assert!(hit >= 20, "{wrong:?}");
+    assert!((400..=670).contains(&longest), "{wrong:?}");
 }
 
 #[test]

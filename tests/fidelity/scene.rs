@@ -56,7 +56,7 @@ pub(crate) fn required(kind: &str, app: &str) -> String {
     )
 }
 
-static PAIR: LazyLock<Manifest> = LazyLock::new(|| {
+fn pair(probe: &str) -> Manifest {
     let mut text = format!("apiVersion: v1\nkind: Namespace\nmetadata: {{ name: {SPACE} }}\n");
     write!(
         text,
@@ -65,24 +65,43 @@ static PAIR: LazyLock<Manifest> = LazyLock::new(|| {
         deployment("triple", 3, &required("podAntiAffinity", "triple")),
     )
     .unwrap();
+    let container = "containers: [{ name: web,";
+    let text = text.replace(container, &format!("{container} {probe}"));
     Manifest::parse(&text, "pair").unwrap()
-});
+}
 
-static MODEL: LazyLock<Application> = LazyLock::new(|| {
-    Application::from_yaml(
-        "
-version: 1
-name: pair
-services:
-  single: { images: [example/single], start: { from: 0, to: 0 }, routes: [{ request: GET / }] }
-  triple: { images: [example/triple], start: { from: 0, to: 0 }, routes: [{ request: GET / }] }
-journeys:
-  single: { entry: single, rate: 20, timeout: 5s, connection: fresh, steps: [{ request: GET /, expect: { status: 200 } }] }
-  triple: { entry: triple, rate: 20, timeout: 5s, connection: fresh, steps: [{ request: GET /, expect: { status: 200 } }] }
-",
-    )
-    .unwrap()
-});
+static PAIR: LazyLock<Manifest> = LazyLock::new(|| pair(""));
+
+/// As the pods were measured: a readiness probe with the default period of 10 s.
+static PROBED: LazyLock<Manifest> = LazyLock::new(|| pair("readinessProbe: { httpGet: { path: /, port: 80 } },"));
+
+/// `start` is from the start of the process until it listens. Every service says who it is, and the journeys look at it: an answer
+/// of 200 from another's pod is a failure of its content.
+fn model(start: &str) -> Application {
+    let mut text = "version: 1\nname: pair\nservices:\n".to_owned();
+    for name in ["single", "triple"] {
+        writeln!(
+            text,
+            "  {name}: {{ images: [example/{name}], start: {start}, routes: [{{ request: GET /, body: {{ text: {name} }} }}] }}"
+        )
+        .unwrap();
+    }
+    text.push_str("journeys:\n");
+    for name in ["single", "triple"] {
+        writeln!(
+            text,
+            "  {name}: {{ entry: {name}, rate: 20, timeout: 5s, connection: fresh, steps: [{{ request: GET /, \
+             expect: {{ status: 200, contains: {name} }} }}] }}"
+        )
+        .unwrap();
+    }
+    Application::from_yaml(&text).unwrap()
+}
+
+static MODEL: LazyLock<Application> = LazyLock::new(|| model("{ from: 0, to: 0 }"));
+
+/// Now and then the kubelet's first look comes before the process listens.
+static PROBED_MODEL: LazyLock<Application> = LazyLock::new(|| model("{ from: 0ms, to: 100ms }"));
 
 /// A world under load whose victim has just failed, and how to look at it.
 #[derive(Clone)]
@@ -99,10 +118,25 @@ pub(crate) struct Scene {
 impl Scene {
     /// The setup after ten seconds of load; `fail` strikes.
     pub(crate) fn new(profile: &Arc<Profile>, seed: u64, fail: impl FnOnce(&mut World, &str)) -> Self {
+        Self::of(&PAIR, &MODEL, profile, seed, fail)
+    }
+
+    /// The same with the readiness probes that the measured pods had.
+    pub(crate) fn probed(profile: &Arc<Profile>, seed: u64, fail: impl FnOnce(&mut World, &str)) -> Self {
+        Self::of(&PROBED, &PROBED_MODEL, profile, seed, fail)
+    }
+
+    fn of(
+        manifest: &Manifest,
+        model: &Application,
+        profile: &Arc<Profile>,
+        seed: u64,
+        fail: impl FnOnce(&mut World, &str),
+    ) -> Self {
         let mut stage = Stage::new(profile.clone(), seed);
-        stage.deploy("pair", &PAIR, &MODEL).unwrap();
+        stage.deploy("pair", manifest, model).unwrap();
         let mut world = stage.world().clone();
-        let journeys: Vec<(String, Journey)> = MODEL.journeys.clone().into_iter().collect();
+        let journeys: Vec<(String, Journey)> = model.journeys.clone().into_iter().collect();
         world.start_load(SPACE, &journeys).unwrap();
         world.run_for(Span::secs(10));
         assert!(world.is_steady(5), "seed {seed}");

@@ -119,3 +119,21 @@ pub(crate) fn shares<R>(
     );
     mean
 }
+
+/// What was measured once of a run lies among what the runs show, as far as `slack` allows; their range.
+pub(crate) fn among<R>(what: &str, runs: &[R], measured: &[f64], slack: f64, figure: impl Fn(&R) -> f64) -> (f64, f64) {
+    assert!(!runs.is_empty(), "{what}: no runs");
+    let all: Vec<f64> = runs.iter().map(figure).collect();
+    let (least, most) = all
+        .iter()
+        .fold((f64::MAX, f64::MIN), |(a, b), &it| (a.min(it), b.max(it)));
+    let mean = all.iter().sum::<f64>() / all.len() as f64;
+    println!("{what}: {least:.4} to {most:.4}, mean {mean:.4}, measured {measured:?}");
+    for &it in measured {
+        assert!(
+            (least - slack..=most + slack).contains(&it),
+            "{what}: measured {it}, simulated {least} to {most}"
+        );
+    }
+    (least, most)
+}

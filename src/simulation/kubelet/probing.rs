@@ -20,6 +20,8 @@ pub struct Worker {
     kind: Kind,
     /// Its ticker began then.
     base: Time,
+    /// It waits until then before its first look.
+    wakes: Time,
     /// Names its next run; 0: none is posted.
     plan: u32,
     /// Since when a run is under way.
@@ -42,6 +44,7 @@ impl Worker {
         Self {
             kind,
             base,
+            wakes: base,
             plan: 0,
             asked: None,
             again: false,
@@ -150,6 +153,14 @@ impl World {
     /// The kubelet has looked at a pod: readiness workers of containers that are not ready run at once.
     pub(super) fn trigger_readiness(&mut self, pod: u32, place: usize) {
         let now = self.now;
+        let Some(delay) = self
+            .store
+            .pod(pod)
+            .and_then(|row| probe_of(&row.body.template, place, Kind::Readiness))
+            .map(|probe| probe.delay)
+        else {
+            return;
+        };
         let Some(life) = self.life_mut(pod, place) else { return };
         if !life.status.runs() || !life.status.started || life.status.ready {
             return;
@@ -163,6 +174,12 @@ impl World {
         }
         if worker.asked.is_some() {
             worker.again = true;
+            return;
+        }
+        if now < worker.wakes {
+            // `run`: it still waits for its part of the period, and the trigger is kept until it looks for the first time.
+            worker.again = life.begun + delay <= worker.wakes;
+            self.plan_probe(pod, place, Kind::Readiness, now);
             return;
         }
         worker.base = now;

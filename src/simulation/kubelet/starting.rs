@@ -77,8 +77,16 @@ impl World {
         } else {
             &mut self.chance.kubelets
         };
-        let delay = draw(chance, self.profile.kubelet.start);
-        let delay = delay + self.pull(machine, &template, 0);
+        let seen = draw(chance, self.profile.kubelet.start);
+        let unseen = if before.is_some() {
+            self.unseen(seen)
+        } else {
+            Span::ZERO
+        };
+        if let Some(life) = self.life_mut(pod, 0) {
+            life.unseen = unseen;
+        }
+        let delay = Span(seen.0 - unseen.0) + self.pull(machine, &template, 0);
         let initialized = template.init.is_empty().then_some(now);
         let statuses = self.statuses(pod);
         self.store.change_pod(pod, |row| {
@@ -96,6 +104,16 @@ impl World {
             let started = self.store.pod(pod).and_then(|row| row.body.started).unwrap_or(now);
             self.queue.post(started + deadline, Event::PodDeadline(pod));
         }
+    }
+
+    /// Of the time after which a restarted pod is seen to run, the part in which its process runs already: the kubelet lists the
+    /// containers of its machine once a second (pkg/kubelet/kubelet.go `genericPlegRelistPeriod`). Meanwhile the pod's address, which
+    /// may have been another's, is answered.
+    fn unseen(&mut self, seen: Span) -> Span {
+        let kubelet = &self.profile.kubelet;
+        let made = kubelet.create.spans().1;
+        let unseen = draw(&mut self.faults.chance, kubelet.relist);
+        Span(unseen.0.min(seen.0.saturating_sub(made.0)))
     }
 
     /// How long the image of a container is pulled.
@@ -194,6 +212,7 @@ impl World {
         let life = &mut runtime.lives[place];
         (life.alive, life.due, life.listening, life.begun) = (true, false, false, now);
         let model = life.model;
+        let unseen = std::mem::take(&mut life.unseen);
         let (front, at) = (runtime.lives[runtime.face].model, runtime.incarnation());
         let index = pod as usize;
         if self.fabric.pods.len() <= index {
@@ -221,7 +240,7 @@ impl World {
         let report = draw(&mut self.chance.kubelets, self.profile.kubelet.report);
         let hook = self.post_start(pod, place);
         self.after(
-            report + hook.unwrap_or(Span::ZERO),
+            unseen + report + hook.unwrap_or(Span::ZERO),
             Event::ReportRunning(pod, incarnation),
         );
         // A hook after the start holds the next container back.
