@@ -403,6 +403,30 @@ fn addresses_that_changed_hands_lead_to_the_wrong_pod_until_the_kube_proxy_knows
 }
 
 #[test]
+fn each_restart_of_a_machine_gives_its_addresses_out_in_an_order_of_its_own() {
+    let changed = seeds(0..40, |seed| {
+        let stop = |world: &mut World, victim: &str| {
+            let fault = NodeFailure::stop().name(victim).return_after(Duration::from_secs(20));
+            begin(world, victim, fault);
+        };
+        let mut scene = Scene::new(&KIND, seed, stop);
+        scene.world.run_for(Span::secs(60));
+        let addresses =
+            |scene: &Scene| [&scene.single, &scene.triple].map(|name| scene.pod(name).unwrap().body.address);
+        let first = addresses(&scene);
+        let victim = scene.victim.clone();
+        stop(&mut scene.world, &victim);
+        scene.world.run_for(Span::secs(60));
+        first != addresses(&scene)
+    });
+    let changed = changed.into_iter().filter(|&it| it).count();
+    assert!(
+        (10..40).contains(&changed),
+        "{changed} of 40 changed at the second restart"
+    );
+}
+
+#[test]
 fn a_stopped_machines_pods_fail_until_they_run_again() {
     // Measured once, with a readiness probe: 96 % of 0 to 26.7 s, and 33 %. All of them fail while the machine is off; from the boot on
     // what is rejected may be sent again in time.

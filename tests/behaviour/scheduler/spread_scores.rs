@@ -62,6 +62,20 @@ fn fewer_matching_pods_score_higher(
     assert_eq!(table.best(&wanting(&constraints)), expected);
 }
 
+/// scoring.go `scoreForCount`: every place counts `maxSkew - 1` more, so that with a larger one the same difference weighs less, here
+/// less than a preferred node.
+#[rstest]
+#[case::weighs_as_much_as_the_preference(1, &["a", "b", "x", "y"])]
+#[case::weighs_less(5, &["a"])]
+fn a_larger_skew_makes_a_difference_weigh_less(#[case] skew: u32, #[case] expected: &[&str]) {
+    let mut table = filled(four(), &[("a", 3)]);
+    let mut wanted = wanting(&[soft("node", &json!({"maxSkew": skew}))]);
+    wanted["spec"]["affinity"] = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
+        "weight": 10, "preference": {"matchExpressions": [{"key": "node", "operator": "In", "values": ["a"]}]},
+    }]}});
+    assert_eq!(table.best(&wanted), expected);
+}
+
 /// `TestPodTopologySpreadScore`, "one node doesn't match topology key": it scores nothing, though nobody is there.
 #[test]
 fn a_node_without_the_label_scores_least() {

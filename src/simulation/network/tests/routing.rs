@@ -161,6 +161,31 @@ fn a_preferred_zone_is_kept_to_while_it_has_an_endpoint() {
 }
 
 #[test]
+fn a_preferred_node_is_kept_to_before_its_zone() {
+    // pkg/proxy/topology.go `topologyModeFromHints`: the hints for the node come before those for the zone.
+    for (preferred, all) in [(Preferred::Node, true), (Preferred::Zone, false)] {
+        let mut rig = routed(Routing {
+            preferred,
+            ..Routing::default()
+        });
+        rig.fabric.zones.clear();
+        let (front, own) = (rig.pod("front", 0), rig.pod("catalogue", 1));
+        let machine = rig.fabric.pod(front).expect("a pod").machine;
+        if let Some(Some(net)) = rig.fabric.pods.get_mut(own.0 as usize) {
+            net.machine = machine;
+        }
+        // The others, in the same zone, are dead.
+        for other in [0, 2] {
+            let pod = rig.pod("catalogue", other);
+            rig.cut(pod);
+        }
+        rig.load(CATALOGUE);
+        let seconds = rig.results(10);
+        assert_eq!(good(&seconds) == planned(&seconds), all, "{preferred:?}");
+    }
+}
+
+#[test]
 fn a_headless_name_without_pods_does_not_resolve() {
     let headless = Routing {
         headless: true,
