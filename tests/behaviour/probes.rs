@@ -368,3 +368,17 @@ fn a_new_description_is_seen_by_probes_that_rest() {
     let unready = scene.until("not ready", 30.0, |scene| !scene.ready());
     within(unready - told, 5.0, 10.1);
 }
+
+// worker.go `run`: what triggers a worker that still waits for its part of the period is kept (`manualTriggerCh` holds one), so that
+// it looks twice when it wakes; prober_manager.go `UpdatePodStatus`.
+#[test]
+fn a_worker_that_was_triggered_while_it_waited_looks_twice_when_it_wakes() {
+    let [once, twice] = [1, 2].map(|successes| {
+        let mut scene = Scene::aged(5.0, &web("0s"));
+        let probe = get("/health", &json!({"periodSeconds": 30, "successThreshold": successes}));
+        scene.pod(pod(json!({"readinessProbe": probe})));
+        ready_after(&mut scene)
+    });
+    assert!((1.0..30.0).contains(&once), "it waited for {once} s");
+    assert!((twice - once).abs() < 0.1, "{once} {twice}");
+}
