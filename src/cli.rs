@@ -2,6 +2,7 @@
 //!
 //! * [`args`] reads the command line, [`settings`] makes of it what an experiment needs.
 //! * [`up`] serves a cluster to kubectl and other clients.
+//! * [`serve_model`] stands in for one service of an application.
 //! * [`story`] tells the workshop's story; [`single`] runs one experiment on a manifest.
 //! * `plan` says what a run would do, `recover` puts back what one on a real cluster has left (feature
 //!   `real`).
@@ -9,6 +10,7 @@
 //! * [`output`] writes the files, [`progress`] says what is going on, [`exit`] is what the shell learns.
 
 pub mod args;
+mod end;
 pub mod error;
 pub mod exit;
 pub mod output;
@@ -18,6 +20,7 @@ pub mod progress;
 #[cfg(feature = "real")]
 pub mod recover;
 pub mod schema;
+pub mod serve_model;
 pub mod settings;
 pub mod single;
 pub mod story;
@@ -64,7 +67,7 @@ impl Modules {
 #[must_use]
 pub fn main_with(modules: &Modules) -> ExitCode {
     match Args::try_parse() {
-        Ok(args) => run(args, modules).into(),
+        Ok(args) => run(args, modules),
         Err(error) => refuse(&error),
     }
 }
@@ -79,17 +82,18 @@ fn refuse(error: &clap::Error) -> ExitCode {
     not(feature = "real"),
     expect(unused_variables, reason = "nothing real, nothing to put back")
 )]
-fn run(args: Args, modules: &Modules) -> Exit {
+fn run(args: Args, modules: &Modules) -> ExitCode {
     let done = match args.task() {
-        Task::Run(args) => experiment(&args),
-        Task::Up(args) => up::run(&args),
+        Task::Run(args) => experiment(&args).map(ExitCode::from),
+        Task::Up(args) => up::run(&args).map(ExitCode::from),
+        Task::ServeModel(args) => serve_model::run(&args),
         #[cfg(feature = "real")]
-        Task::Plan(args) => plan::run(&args),
+        Task::Plan(args) => plan::run(&args).map(ExitCode::from),
         #[cfg(feature = "real")]
-        Task::Recover(args) => recover::run(args, modules),
+        Task::Recover(args) => recover::run(args, modules).map(ExitCode::from),
         #[cfg(feature = "real")]
-        Task::Watchdog(args) => recover::watch(&args, modules),
-        Task::Schema(of) => print(&schema::text(of)).map(|()| Exit::Expected),
+        Task::Watchdog(args) => recover::watch(&args, modules).map(ExitCode::from),
+        Task::Schema(of) => print(&schema::text(of)).map(|()| Exit::Expected.into()),
     };
     done.unwrap_or_else(|error| {
         // Where stderr is gone, too, the code still says it.
@@ -97,7 +101,7 @@ fn run(args: Args, modules: &Modules) -> Exit {
             CliError::Usage(usage) => usage.print(),
             error => writeln!(anstream::stderr(), "error: {}", crate::error::chain(error)),
         };
-        error.exit()
+        error.exit().into()
     })
 }
 

@@ -11,6 +11,7 @@
 //! * [`app`]: manifests, deploying them, journeys to make hypotheses about.
 //! * [`cluster`]: where an experiment runs: the embedded cluster, a simulation behind a Kubernetes API.
 //! * `safety` (feature `real`): what must exist before a real cluster is broken: allow-list, caps, lease, journal, undo, watchdog.
+//! * `standin` (feature `stand-in`): one service of an application model as a real server.
 //! * [`report`], [`analysis`]: pure functions of a history.
 //! * [`simulation`]: a deterministic model of Kubernetes under load.
 //! * [`model`]: plain data.
@@ -29,6 +30,8 @@ pub mod report;
 pub mod safety;
 pub mod simulation;
 pub mod sockshop;
+#[cfg(feature = "stand-in")]
+pub mod standin;
 pub mod survey;
 
 mod error;

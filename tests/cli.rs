@@ -5,6 +5,7 @@
 mod cli {
     mod refusals;
     mod runs;
+    mod serve_model;
     mod story;
 
     use std::path::{Path, PathBuf};

@@ -10,7 +10,7 @@ use std::path::Path;
 use laws::source::{self, File};
 
 /// The layers from the bottom, each with the layers it may use besides itself.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("simulation", &["model"]),
     ("analysis", &["model", "simulation"]),
@@ -18,6 +18,8 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("safety", &["model"]),
     ("probe", &["model"]),
     ("cluster", &["model", "simulation", "analysis", "safety", "probe"]),
+    // The second interpreter of application models; a model is looked through as the simulation does.
+    ("standin", &["model", "simulation"]),
     ("app", &["model", "analysis", "cluster"]),
     // Not the simulation: an experiment never names its cluster.
     (
@@ -46,6 +48,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
             "safety",
             "probe",
             "cluster",
+            "standin",
             "app",
             "experiment",
             "error",

@@ -7,6 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgGroup, value_parser};
 
 use super::exit::HELP;
+use super::serve_model::ServeModel;
 use super::up::args::Up;
 use crate::model::experiment::Verdict;
 use crate::model::fault::Mode;
@@ -36,6 +37,8 @@ enum Command {
     /// Serves an embedded cluster on a loopback port, for kubectl and other clients, until Ctrl-C
     #[command(after_help = HELP)]
     Up(Box<Up>),
+    /// Stands in for one service of an application model: a real server, for containers whose images cannot be had
+    ServeModel(Box<ServeModel>),
     /// Prints the JSON Schema of a file that you write
     Schema {
         /// Of a model, of a file of journeys, or of the list of clusters that may be broken
@@ -74,6 +77,8 @@ pub enum Task {
     Run(Box<Run>),
     /// A cluster to work with.
     Up(Box<Up>),
+    /// A stand-in.
+    ServeModel(Box<ServeModel>),
     /// A schema.
     Schema(Schema),
     /// To say what a run would do.
@@ -94,6 +99,7 @@ impl Args {
         match self.command {
             Some(Command::Run(run)) => Task::Run(run),
             Some(Command::Up(up)) => Task::Up(up),
+            Some(Command::ServeModel(of)) => Task::ServeModel(of),
             Some(Command::Schema { of }) => Task::Schema(of),
             #[cfg(feature = "real")]
             Some(Command::Plan(plan)) => Task::Plan(plan),
@@ -242,7 +248,7 @@ mod tests {
             Task::Up(up) => Some(up.seed + 100),
             #[cfg(feature = "real")]
             Task::Plan(_) | Task::Recover(_) | Task::Watchdog(_) => None,
-            Task::Schema(_) => None,
+            Task::ServeModel(_) | Task::Schema(_) => None,
         };
         assert_eq!(seed(&["steadfast"]), Some(0));
         assert_eq!(seed(&["steadfast", "--seed", "3"]), Some(3));

@@ -9,6 +9,7 @@ use crate::cluster::ClusterError;
 use crate::cluster::embedded::serve::ServeError;
 use crate::experiment::ExperimentError;
 use crate::model::fault::SelectError;
+use crate::standin::StandInError;
 use crate::survey::SurveyError;
 
 /// Why a command did not end with a verdict.
@@ -47,6 +48,9 @@ pub enum CliError {
     /// The cluster cannot be served.
     #[error("the cluster cannot be served")]
     Serve(#[from] ServeError),
+    /// A service cannot be stood in for.
+    #[error(transparent)]
+    StandIn(#[from] StandInError),
     /// No node can be chosen to fail.
     #[error("the nodes to fail cannot be chosen")]
     Targets(#[from] SelectError),
@@ -96,10 +100,12 @@ impl CliError {
     pub fn exit(&self) -> Exit {
         use crate::Error;
         match self {
-            Self::Usage(_) => Exit::Usage,
-            Self::Library(Error::App(_)) | Self::NoJourneys { .. } | Self::Survey { .. } | Self::Targets(_) => {
-                Exit::Input
-            }
+            Self::Usage(_) | Self::StandIn(StandInError::Listen { .. }) => Exit::Usage,
+            Self::Library(Error::App(_))
+            | Self::StandIn(_)
+            | Self::NoJourneys { .. }
+            | Self::Survey { .. }
+            | Self::Targets(_) => Exit::Input,
             Self::Library(Error::Cluster(error)) => of_cluster(error),
             Self::Library(Error::Experiment(error)) => match error {
                 ExperimentError::CannotExpect(_) | ExperimentError::TooShort(_) => Exit::Usage,

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use tokio::time::sleep;
 
+use super::end::End;
 use super::error::CliError;
 use super::exit::Exit;
 use super::progress::Progress;
@@ -116,38 +117,4 @@ fn greeting(args: &Up, server: &Server, kubeconfig: &Path) -> String {
         kubeconfig.display()
     );
     text
-}
-
-/// What ends the command: Ctrl-C, or SIGTERM.
-struct End {
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl End {
-    /// Signals are caught from now on.
-    fn new() -> Result<Self, CliError> {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            Ok(Self {
-                terminate: signal(SignalKind::terminate()).map_err(CliError::Signals)?,
-                interrupt: signal(SignalKind::interrupt()).map_err(CliError::Signals)?,
-            })
-        }
-        #[cfg(not(unix))]
-        Ok(Self {})
-    }
-
-    async fn come(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }

@@ -105,6 +105,15 @@ pub struct Service {
     /// workload that is called like this service, and those whose image's last name is the service's.
     #[serde(default)]
     pub images: Vec<String>,
+    /// The port of its Kubernetes Service, where stand-ins call it (docs/stand-in.md); the simulation has no ports.
+    #[serde(default = "http_port", skip_serializing_if = "is_http_port")]
+    pub port: u16,
+    /// The port on which its stand-in's container listens (the Service's `targetPort`), when it is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listens: Option<u16>,
+    /// What its stand-in speaks: both sides of a call are stand-ins.
+    #[serde(default, skip_serializing_if = "Speaks::is_http")]
+    pub speaks: Speaks,
     /// From the start of the container until the process listens, lowest and highest, equally likely in between; without it
     /// at once.
     #[serde(default)]
@@ -140,6 +149,34 @@ pub struct Service {
     /// every request with 200.
     #[serde(default)]
     pub routes: Vec<Route>,
+}
+
+const fn http_port() -> u16 {
+    80
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_http_port(port: &u16) -> bool {
+    *port == http_port()
+}
+
+/// What a stand-in speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Speaks {
+    /// HTTP/1.1.
+    #[default]
+    Http,
+    /// Lines of JSON over TCP, in the place of a database's or a queue's own protocol (docs/stand-in.md).
+    Lines,
+}
+
+impl Speaks {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    const fn is_http(&self) -> bool {
+        matches!(self, Self::Http)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

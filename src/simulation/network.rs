@@ -25,7 +25,6 @@ mod pod;
 mod probe;
 mod proxy;
 mod queue;
-mod request_line;
 mod serve;
 mod slab;
 mod tables;
@@ -125,6 +124,9 @@ pub struct Network {
     hops: u64,
     /// CPU time used so far in microseconds, by [`PodId`].
     cpu: Vec<u64>,
+    /// A test hears every answer to the user, and makes the next request itself.
+    #[cfg(test)]
+    heard: Option<Vec<frame::Outcome>>,
 }
 
 /// One stream per purpose.
@@ -179,6 +181,8 @@ impl Network {
             compared: 0,
             hops: 0,
             cpu: Vec::new(),
+            #[cfg(test)]
+            heard: None,
         }
     }
 

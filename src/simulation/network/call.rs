@@ -5,16 +5,11 @@ use super::pod::Idle;
 use super::queue::What;
 use super::slab::Key;
 use super::{Effect, Network};
-use crate::model::application::{Reaction, RetryOn};
+use crate::model::application::Reaction;
 use crate::model::history::FailureKind;
+use crate::model::reacting::{self, Then};
 use crate::model::time::Time;
 use crate::simulation::fabric::{Fabric, Origin, PodId};
-
-/// The least status of a failed call.
-const ERROR: u16 = 400;
-
-/// The least status that says that the server failed.
-const SERVER_ERROR: u16 = 500;
 
 impl Network {
     /// Makes the calls of a step; the outcome when an open breaker answers instead.
@@ -122,11 +117,7 @@ impl Network {
         let Some(retry) = self.tables.calls[child.call as usize].retry else {
             return false;
         };
-        let failed = match outcome {
-            Outcome::Failed(_) => true,
-            Outcome::Answer(status, ..) => retry.on == RetryOn::ServerError && status >= SERVER_ERROR,
-        };
-        if !failed || child.tries >= retry.times {
+        if !reacting::again(retry.on, retry.times, child.tries, outcome.status()) {
             return false;
         }
         let mut again = Frame::new(child.caller, child.user, child.target, child.from, Time::NEVER);
@@ -219,16 +210,13 @@ impl Network {
             return;
         }
         let Some(frame) = self.frames.get_mut(key) else { return };
-        let reaction = match outcome {
-            Outcome::Answer(status, _, count) if status < ERROR => {
-                if call.relay_count {
-                    frame.count = count;
-                }
-                None
-            }
-            Outcome::Answer(..) => Some(call.error),
-            Outcome::Failed(_) => Some(call.unreachable),
-        };
+        let reaction = reacting::reaction(call.unreachable, call.error, outcome.status());
+        if let Outcome::Answer(_, _, count) = outcome
+            && reaction.is_none()
+            && call.relay_count
+        {
+            frame.count = count;
+        }
         if let Some(reaction) = reaction
             && reaction != Reaction::Ignore
             && child.position < frame.decided
@@ -261,12 +249,10 @@ impl Network {
 
     /// Does about a failed call what the model says.
     fn react(&mut self, key: Key, reaction: Reaction, failed: Outcome, fabric: &Fabric) {
-        let outcome = match (reaction, failed) {
-            (Reaction::Answer(status) | Reaction::RelayAs(status), _)
-            | (Reaction::Relay, Outcome::Answer(status, ..)) => Outcome::error(status),
-            (Reaction::Relay, Outcome::Failed(_)) => Outcome::error(500),
-            (Reaction::Ignore, _) => return self.advance(key, fabric),
-            (Reaction::Crash, _) => {
+        let outcome = match reacting::then(reaction, failed.status()) {
+            Then::Answer(status) => Outcome::error(status),
+            Then::GoOn => return self.advance(key, fabric),
+            Then::Crash => {
                 if let Some(frame) = self.frames.get_mut(key) {
                     frame.phase = Phase::Crashing;
                     self.effects.push_back(Effect::Crash {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::error::InstallError;
 use super::image;
 use super::latencies::Range;
-use super::request_line::RequestLine;
 use super::tables::{Breaker, Call, Content, Exec, Model, Op, Retry, Route, Tables};
 use crate::model::application::{self, Application, Between, Over, Reaction, Resolver, Service, Step};
+use crate::model::request_line::RequestLine;
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
 

@@ -58,6 +58,14 @@ impl Outcome {
     pub(super) const fn error(status: u16) -> Self {
         Self::Answer(status, Content::ERROR, None)
     }
+
+    /// The status of an answer; `None`: there was none.
+    pub(super) const fn status(self) -> Option<u16> {
+        match self {
+            Self::Answer(status, ..) => Some(status),
+            Self::Failed(_) => None,
+        }
+    }
 }
 
 /// A request in flight.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::slab::Key;
 use super::tables::Breaker;
+use crate::model::reacting::Circuit;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::PodId;
 
@@ -16,7 +17,7 @@ pub(super) struct Memory {
     /// Pools with a limit, by the same number.
     limited: Vec<(u32, Limited)>,
     /// By route.
-    breakers: Vec<(u32, State)>,
+    breakers: Vec<(u32, Circuit)>,
 }
 
 /// An idle connection.
@@ -32,17 +33,6 @@ pub(super) struct Idle {
 struct Limited {
     busy: u32,
     queue: VecDeque<Key>,
-}
-
-/// A breaker's state.
-#[derive(Clone, Copy, Debug)]
-enum State {
-    /// Calls are made; so many failed in a row.
-    Closed(u32),
-    /// No call is made before this time.
-    Open(Time),
-    /// A trial call is under way.
-    Trial,
 }
 
 impl Memory {
@@ -138,39 +128,26 @@ impl Memory {
     /// Whether the route may call now; what it answers otherwise is the breaker's.
     #[inline]
     pub(super) fn may_call(&mut self, route: u32, now: Time) -> bool {
-        let Some((_, state)) = self.breakers.iter_mut().find(|(known, _)| *known == route) else {
+        let Some((_, circuit)) = self.breakers.iter_mut().find(|(known, _)| *known == route) else {
             return true;
         };
-        match *state {
-            State::Closed(_) => true,
-            State::Open(until) if now >= until => {
-                *state = State::Trial;
-                true
-            }
-            State::Open(_) | State::Trial => false,
-        }
+        circuit.may_call(now)
     }
 
     /// Counts a call of the route.
     #[inline]
     pub(super) fn called(&mut self, route: u32, now: Time, breaker: Breaker, failed: bool) {
-        let Some((_, state)) = self.breakers.iter_mut().find(|(known, _)| *known == route) else {
-            if failed {
-                let state = if breaker.failures <= 1 {
-                    State::Open(now + breaker.open)
-                } else {
-                    State::Closed(1)
-                };
-                self.breakers.push((route, state));
+        let known = self.breakers.iter().position(|(known, _)| *known == route);
+        let index = match known {
+            Some(index) => index,
+            None if failed => {
+                self.breakers.push((route, Circuit::default()));
+                self.breakers.len() - 1
             }
-            return;
+            None => return,
         };
-        *state = match *state {
-            State::Closed(_) | State::Trial if !failed => State::Closed(0),
-            State::Closed(failures) if failures + 1 < breaker.failures => State::Closed(failures + 1),
-            State::Closed(_) | State::Trial => State::Open(now + breaker.open),
-            // A call from before it opened.
-            State::Open(until) => State::Open(until),
-        };
+        self.breakers[index]
+            .1
+            .called(now, breaker.failures, breaker.open, failed);
     }
 }

@@ -2,10 +2,10 @@
 
 use super::frame::{Caller, Frame, Outcome, Phase};
 use super::queue::What;
-use super::request_line::RequestLine;
 use super::slab::Key;
 use super::tables::Exec as Compiled;
 use super::{Effect, Network};
+use crate::model::request_line::RequestLine;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{ModelId, Origin, PodId, PodNet};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::image;
 use super::latencies::Range;
-use super::request_line::RequestLine;
 use crate::model::application::{Body, Good, Reaction, Resolver, RetryOn, StoreWork};
+use crate::model::request_line::RequestLine;
 use crate::model::time::Span;
 use crate::simulation::fabric::ModelId;
 

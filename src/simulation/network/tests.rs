@@ -1,6 +1,7 @@
 //! The network's laws, on fabrics built by hand.
 
 mod calling;
+mod cases;
 mod failures;
 mod journeys;
 mod laws;

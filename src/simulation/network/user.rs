@@ -136,7 +136,7 @@ impl Network {
     }
 
     /// Makes the slot's next request.
-    fn send(&mut self, key: Key, fabric: &Fabric) {
+    pub(super) fn send(&mut self, key: Key, fabric: &Fabric) {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.given.clear();
         let trip = &self.load.routes[slot.journey];
@@ -188,6 +188,10 @@ impl Network {
 
     /// The slot's request has come to something.
     pub(super) fn answered(&mut self, key: Key, outcome: Outcome, fabric: &Fabric) {
+        #[cfg(test)]
+        if let Some(heard) = &mut self.heard {
+            heard.push(outcome);
+        }
         let Some(slot) = self.slots.get_mut(key) else { return };
         let trip = &self.load.routes[slot.journey];
         let stop = &trip.steps[slot.step as usize];
@@ -215,6 +219,10 @@ impl Network {
         }
         slot.step += 1;
         if (slot.step as usize) < trip.steps.len() {
+            #[cfg(test)]
+            if self.heard.is_some() {
+                return;
+            }
             self.send(key, fabric);
             return;
         }

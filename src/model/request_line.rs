@@ -2,7 +2,7 @@
 
 /// A parsed request line, or the pattern of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RequestLine {
+pub(crate) struct RequestLine {
     method: String,
     /// Without the query, without the leading slash.
     path: String,
@@ -10,7 +10,7 @@ pub(super) struct RequestLine {
 
 impl RequestLine {
     /// Reads a method, one space and a path.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (method, target) = text.split_once(' ')?;
         let path = target.strip_prefix('/')?;
         let path = path.split_once('?').map_or(path, |(path, _)| path);
@@ -24,7 +24,7 @@ impl RequestLine {
     }
 
     /// Reads a pattern: a request line, or `*` for every request.
-    pub(super) fn pattern(text: &str) -> Option<Self> {
+    pub(crate) fn pattern(text: &str) -> Option<Self> {
         if text == "*" {
             return Some(Self::any());
         }
@@ -32,7 +32,7 @@ impl RequestLine {
     }
 
     /// The pattern of every request.
-    pub(super) fn any() -> Self {
+    pub(crate) fn any() -> Self {
         Self {
             method: "*".to_owned(),
             path: "*".to_owned(),
@@ -40,7 +40,7 @@ impl RequestLine {
     }
 
     /// Whether this pattern matches a request: a segment in braces anything, a last segment `*` the rest.
-    pub(super) fn matches(&self, request: &Self) -> bool {
+    pub(crate) fn matches(&self, request: &Self) -> bool {
         if self.method != request.method && self.method != "*" {
             return false;
         }
