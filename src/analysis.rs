@@ -3,6 +3,7 @@
 //! * [`analyse`] measures: [`availability`] of each journey, its [`outages`], the [`phases`] they fall into, and what became
 //!   of [`nodes`] and [`pods`].
 //! * [`judge`] holds the measures against the hypotheses and asks whether the run proves anything ([`evidence`], [`verdict`]).
+//! * [`gaps()`] are outages slot by slot, with their error bar.
 //! * [`snapshot`] is the text a test approves; [`proportion`] counts many runs.
 //!
 //! **The observation** runs from the second in which the fault was injected, counted from that second's start, to the
@@ -16,6 +17,7 @@ use crate::model::history::{History, Victim};
 pub mod availability;
 pub mod evidence;
 pub mod figures;
+pub mod gaps;
 pub mod nodes;
 pub mod outages;
 pub mod phases;
@@ -27,6 +29,7 @@ pub mod victims;
 pub mod window;
 
 pub use availability::{Latency, Slots, Tally};
+pub use gaps::{Gap, gaps};
 pub use nodes::{NodeFacts, StruckNode};
 pub use outages::Outage;
 pub use phases::{Phase, PhaseTime};

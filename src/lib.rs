@@ -12,6 +12,7 @@
 //! * [`cluster`]: where an experiment runs: the embedded cluster, a simulation behind a Kubernetes API.
 //! * `safety` (feature `real`): what must exist before a real cluster is broken: allow-list, caps, lease, journal, undo, watchdog.
 //! * `standin` (feature `stand-in`): one service of an application model as a real server.
+//! * `probe`: open-loop load on real clusters (feature `probe`).
 //! * [`report`], [`analysis`]: pure functions of a history.
 //! * [`simulation`]: a deterministic model of Kubernetes under load.
 //! * [`model`]: plain data.
@@ -25,6 +26,8 @@ pub mod cli;
 pub mod cluster;
 pub mod experiment;
 pub mod model;
+#[cfg(feature = "probe")]
+pub mod probe;
 pub mod report;
 #[cfg(feature = "real")]
 pub mod safety;

@@ -89,6 +89,8 @@ pub fn failure_kind(kind: FailureKind) -> String {
         FailureKind::Reset => "connection reset".into(),
         FailureKind::Status(status) => format!("status {status}"),
         FailureKind::Content => "unexpected content".into(),
+        FailureKind::WrongService => "answered by another service".into(),
+        FailureKind::Protocol => "no HTTP answer".into(),
     }
 }
 

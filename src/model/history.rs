@@ -11,6 +11,7 @@ use super::experiment::Plan;
 pub mod file;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod tally;
 
 /// The version of this format. A reader refuses another one.
 pub const FORMAT: u32 = 1;
@@ -251,6 +252,10 @@ pub enum FailureKind {
     Status(u16),
     /// The expected status with an unexpected body.
     Content,
+    /// Another service's pod answered than the one that was asked: its address had been another's. Real clusters only.
+    WrongService,
+    /// What came back is no HTTP answer. Real clusters only.
+    Protocol,
 }
 
 /// The end of a run.
@@ -262,6 +267,37 @@ pub struct End {
     pub max_lag: u64,
     /// Service-to-service requests and name look-ups that the run simulated; 0 on a real cluster.
     pub hops: u64,
+    /// How far slots started behind their time; absent in virtual time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<Lag>,
+    /// What the control probe saw; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<ControlRecord>,
+}
+
+/// How far the slots of a load really started behind their planned start, in microseconds, rounded up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lag {
+    /// Half of the slots at most so much.
+    pub p50: u64,
+    /// 99 % of the slots at most so much.
+    pub p99: u64,
+    /// 99.9 % of the slots at most so much.
+    pub p999: u64,
+    /// Every slot at most so much.
+    pub max: u64,
+}
+
+/// What a control probe saw: checks of something that no fault touches. When they fail, the load's own network is broken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlRecord {
+    /// Checks planned.
+    pub planned: u64,
+    /// Checks that went well.
+    pub good: u64,
+    /// The seconds of cluster time in which one did not, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bad: Vec<u64>,
 }
 
 /// The histogram bucket of a latency: the least b with `latency <= upper_bound(b)`. 0 to 67 (67: 110 s and more).

@@ -22,6 +22,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::application::{ModelError, VERSION};
+use super::time::{Span, Time};
 
 pub use check::{Expect, JsonCheck, find};
 pub use request::{Auth, Payload, Request, Source};
@@ -55,6 +56,14 @@ pub struct Journey {
     /// How many items the last answer must count; another count is a consistency anomaly, not unavailability.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<u32>,
+}
+
+/// When slot `k` of a journey starts: exactly `k / rate` seconds after the first, rounded down to a microsecond, whatever happened
+/// before. `rate` is at least 1.
+#[must_use]
+#[inline]
+pub fn slot_start(began: Time, rate: u32, k: u64) -> Time {
+    began + Span(k * 1_000_000 / u64::from(rate))
 }
 
 const fn usual_rate() -> u32 {

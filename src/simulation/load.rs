@@ -192,6 +192,8 @@ impl World {
                 t: self.now.0,
                 max_lag: 0,
                 hops: self.network.hops() - self.hops_before,
+                lag: None,
+                control: None,
             }),
         };
         self.hops_before = self.network.hops();

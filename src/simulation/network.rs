@@ -28,7 +28,6 @@ mod queue;
 mod serve;
 mod slab;
 mod tables;
-mod tally;
 #[cfg(test)]
 mod tests;
 mod trip;
@@ -49,9 +48,9 @@ use self::proxy::Affinity;
 use self::queue::{Queue, What};
 use self::slab::Slab;
 use self::tables::Tables;
-use self::tally::Tally;
 use self::user::Slot;
 use crate::model::history::Second;
+use crate::model::history::tally::Tally;
 use crate::model::random::Stream;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{Fabric, PodId, ServiceId};

@@ -120,6 +120,8 @@ pub fn healthy() -> History {
             t: at(INJECTED + OBSERVED + 1),
             max_lag: 0,
             hops: 0,
+            lag: None,
+            control: None,
         }),
     }
 }

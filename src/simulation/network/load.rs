@@ -6,10 +6,10 @@ use super::Network;
 use super::error::InstallError;
 use super::queue::What;
 use super::tables::Content;
-use super::tally::Tally;
 use super::trip::trip;
 use crate::model::history::Second;
-use crate::model::journey::{Journey, Statuses};
+use crate::model::history::tally::Tally;
+use crate::model::journey::{Journey, Statuses, slot_start};
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::Fabric;
 
@@ -112,10 +112,9 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// When slot `k` of a journey starts: exactly `k / rate` seconds after the first, rounded down to a microsecond.
     #[inline]
     fn planned(&self, journey: usize, k: u64) -> Time {
-        self.began + Span(k * 1_000_000 / u64::from(self.routes[journey].rate))
+        slot_start(self.began, self.routes[journey].rate, k)
     }
 
     /// When the next slot of a journey starts; [`Time::NEVER`] when none does.

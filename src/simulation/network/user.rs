@@ -6,9 +6,9 @@ use super::load::{Load, Taken};
 use super::queue::What;
 use super::slab::Key;
 use super::tables::Content;
-use super::tally::Place;
 use crate::model::application::StoreWork;
 use crate::model::history::FailureKind;
+use crate::model::history::tally::Place;
 use crate::model::time::{Span, Time};
 use crate::simulation::fabric::{Fabric, MachineId, Origin, PodId, Process};
 

@@ -1,9 +1,10 @@
-//! The outcomes of slots, counted by journey and second, until every slot of a second is decided.
+//! The outcomes of slots, counted by journey and second, until every slot of a second is decided. The simulation and the prober
+//! write their seconds with it.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
-use crate::model::history::{Failure, FailureKind, Second, latency_bucket};
+use super::{Failure, FailureKind, Second, latency_bucket};
 use crate::model::time::Time;
 
 /// Latency buckets of [`latency_bucket`].
@@ -11,14 +12,14 @@ const BUCKETS: usize = 68;
 
 /// Where a slot's outcome is written.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Place {
+pub struct Place {
     second: u64,
     ordinal: u32,
 }
 
 /// The seconds of all journeys that are not yet handed out.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
+pub struct Tally {
     /// The second that every journey's list begins with.
     base: u64,
     /// By journey: one entry per second from `base`, without gaps.
@@ -29,7 +30,7 @@ pub(super) struct Tally {
 
 #[derive(Clone, Debug)]
 struct Count {
-    /// `g`, `f`, or `u` while undecided.
+    /// `g`, `f`, `n`, or `u` while undecided.
     outcomes: Vec<u8>,
     undecided: u32,
     good: u32,
@@ -85,7 +86,8 @@ fn run_lengths(outcomes: &[u8]) -> String {
 
 impl Tally {
     /// Counts for journeys whose first slot starts at `began`.
-    pub(super) fn new(began: Time, journeys: usize) -> Self {
+    #[must_use]
+    pub fn new(began: Time, journeys: usize) -> Self {
         Self {
             base: began.second(),
             journeys: vec![VecDeque::new(); journeys],
@@ -95,7 +97,7 @@ impl Tally {
 
     /// Plans the next slot of a journey.
     #[inline]
-    pub(super) fn plan(&mut self, journey: usize, planned: Time) -> Place {
+    pub fn plan(&mut self, journey: usize, planned: Time) -> Place {
         let second = planned.second();
         let counts = &mut self.journeys[journey];
         while counts.len() as u64 <= second - self.base {
@@ -118,7 +120,7 @@ impl Tally {
 
     /// A slot went well.
     #[inline]
-    pub(super) fn good(&mut self, journey: usize, place: Place, latency_micros: u64, anomaly: bool) {
+    pub fn good(&mut self, journey: usize, place: Place, latency_micros: u64, anomaly: bool) {
         let count = self.decide(journey, place, b'g');
         count.good += 1;
         count.anomalies += u32::from(anomaly);
@@ -126,7 +128,7 @@ impl Tally {
     }
 
     /// A slot failed.
-    pub(super) fn failed(&mut self, journey: usize, place: Place, step: u32, kind: FailureKind, now: Time) {
+    pub fn failed(&mut self, journey: usize, place: Place, step: u32, kind: FailureKind, now: Time) {
         let count = self.decide(journey, place, b'f');
         match count
             .failures
@@ -143,13 +145,19 @@ impl Tally {
         }
     }
 
+    /// A slot was not sent: the load did not keep its schedule.
+    pub fn not_sent(&mut self, journey: usize, place: Place) {
+        self.decide(journey, place, b'n');
+    }
+
     /// A slot will never be decided.
-    pub(super) fn unfinished(&mut self, journey: usize, place: Place) {
+    pub fn unfinished(&mut self, journey: usize, place: Place) {
         self.decide(journey, place, b'u');
     }
 
     /// Whether every journey has slots in every second of `from..until`, and all of them went well.
-    pub(super) fn all_good(&self, from: u64, until: u64) -> bool {
+    #[must_use]
+    pub fn all_good(&self, from: u64, until: u64) -> bool {
         from >= self.base
             && !self.journeys.is_empty()
             && (from..until).all(|second| {
@@ -161,8 +169,9 @@ impl Tally {
             })
     }
 
-    /// Everything that is not yet handed out, undecided slots as `u`.
-    pub(super) fn all(&self) -> Vec<Second> {
+    /// Everything that is not yet handed out, undecided slots as `u`. In order of second, then journey.
+    #[must_use]
+    pub fn all(&self) -> Vec<Second> {
         let longest = self.journeys.iter().map(VecDeque::len).max().unwrap_or(0);
         let mut all = Vec::new();
         for offset in 0..longest {
@@ -176,7 +185,7 @@ impl Tally {
     }
 
     /// Hands out the seconds, from the first on, whose slots are all decided; `upcoming` says when a journey's next slot starts.
-    pub(super) fn drain(&mut self, upcoming: impl Fn(usize) -> Time) -> Vec<Second> {
+    pub fn drain(&mut self, upcoming: impl Fn(usize) -> Time) -> Vec<Second> {
         let mut drained = Vec::new();
         while self.journeys.iter().any(|counts| !counts.is_empty()) {
             let decided = self.journeys.iter().enumerate().all(|(journey, counts)| {
