@@ -199,7 +199,7 @@ fn tool(name: &str, command: &mut Command) -> Option<(Output, u64, Duration)> {
         return None;
     };
     let sent = REQUESTS.load(Ordering::Relaxed) - requests;
-    Some((output, sent as u64, childrens_cpu() - cpu))
+    Some((output, sent as u64, childrens_cpu().saturating_sub(cpu)))
 }
 
 fn row(name: &str, sent: u64, bad: u64, latency: [f64; 3], lag: Option<[f64; 2]>, cpu: Duration) {

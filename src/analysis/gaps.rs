@@ -82,10 +82,13 @@ pub fn gaps(history: &History, journey: usize) -> Vec<Gap> {
 /// The first slot that is dated by a second.
 fn first_slot(began: u64, rate: u32, second: u64) -> u64 {
     let after = (second * 1_000_000).saturating_sub(began);
-    // slot_start rounds down, so that the slot before may be the one.
     let k = after * u64::from(rate) / 1_000_000;
-    let starts = |k| slot_start(Time(began), rate, k).0;
-    (k..).find(|&k| starts(k) >= second * 1_000_000).unwrap_or(k)
+    // The last slot that starts at or before the second; the next one unless it starts with the second.
+    if slot_start(Time(began), rate, k).0 >= second * 1_000_000 {
+        k
+    } else {
+        k + 1
+    }
 }
 
 /// The runs of a second's slots; what is no run-length code ends them.

@@ -55,15 +55,7 @@ impl Answer {
         let said = self.header(CONTENT_HEADER);
         match body {
             Body::Empty => said.is_none_or(|said| said == "empty"),
-            Body::Page => match said {
-                Some(said) => said == "page",
-                None => {
-                    let html = self
-                        .header(CONTENT_TYPE.as_str())
-                        .is_some_and(|kind| kind.contains("html"));
-                    !self.body.is_empty() && (html || self.body.trim_ascii_start().starts_with(b"<"))
-                }
-            },
+            Body::Page => said.map_or_else(|| self.is_page(), |said| said == "page"),
             Body::Json(name) => match said {
                 Some(said) => said.strip_prefix("json ") == Some(name),
                 None => self.json().is_some_and(|json| json.get("error").is_none()),
@@ -71,6 +63,13 @@ impl Answer {
             Body::Sample(sample) => self.json().as_ref() == Some(sample),
             Body::Text(text) => self.text() == text.as_str(),
         }
+    }
+
+    fn is_page(&self) -> bool {
+        let html = self
+            .header(CONTENT_TYPE.as_str())
+            .is_some_and(|kind| kind.contains("html"));
+        !self.body.is_empty() && (html || self.body.trim_ascii_start().starts_with(b"<"))
     }
 
     /// Takes the values that a step asks for; false when one of them is not there.

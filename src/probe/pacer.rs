@@ -97,16 +97,16 @@ mod tests {
 
     #[test]
     fn the_load_stops_with_the_last_slot_before_its_end_however_late_it_is() {
-        let (send, mut slots) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, mut slots) = tokio::sync::mpsc::unbounded_channel();
         let stop = Arc::new(AtomicU64::new(30_000));
         // All of them are overdue.
         let zero = now().checked_sub(Duration::from_secs(1)).unwrap();
-        pace(Schedule::new(Time(0), vec![100]), zero, &stop, &send);
-        drop(send);
-        let mut sent = Vec::new();
+        pace(Schedule::new(Time(0), vec![100]), zero, &stop, &sender);
+        drop(sender);
+        let mut times = Vec::new();
         while let Some(due) = slots.blocking_recv() {
-            sent.push(due.planned.0);
+            times.push(due.planned.0);
         }
-        assert_eq!(sent, [0, 10_000, 20_000]);
+        assert_eq!(times, [0, 10_000, 20_000]);
     }
 }

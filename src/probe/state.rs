@@ -101,15 +101,15 @@ impl State {
 
     /// Counts who answered.
     pub(super) fn answered(&mut self, pod: &str) {
-        let full = self.answered_by.len() >= ANSWERERS;
-        match self.answered_by.get_mut(pod) {
-            Some(count) => *count += 1,
-            None => {
-                *self
-                    .answered_by
-                    .entry(if full { "others" } else { pod }.to_owned())
-                    .or_default() += 1
-            }
+        if let Some(count) = self.answered_by.get_mut(pod) {
+            *count += 1;
+            return;
         }
+        let pod = if self.answered_by.len() < ANSWERERS {
+            pod
+        } else {
+            "others"
+        };
+        *self.answered_by.entry(pod.to_owned()).or_default() += 1;
     }
 }
