@@ -1,6 +1,7 @@
 //! Servers that do exactly what a test wants, byte by byte, on threads of their own.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -153,7 +154,7 @@ async fn talk(
             Reply::Answer(status, headers, body) => {
                 let mut text = format!("HTTP/1.1 {status} Said\r\ncontent-length: {}\r\n", body.len());
                 for (name, value) in headers {
-                    text.push_str(&format!("{name}: {value}\r\n"));
+                    let _ = write!(text, "{name}: {value}\r\n");
                 }
                 let text = format!("{text}\r\n{body}");
                 if stream.write_all(text.as_bytes()).await.is_err() {
