@@ -17,6 +17,7 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use steadfast::safety::hold::hold;
 use steadfast::safety::journal::{self, Record};
 use steadfast::safety::policy;
 use steadfast::safety::scope::{ChangeError, Options, ScopeError, Watchdog};
@@ -124,6 +125,31 @@ async fn run(folder: PathBuf) -> Result<bool, ScopeError> {
             _ => {}
         }
     };
+    if variable("OWN_CLUSTER_HELD") == "yes" {
+        // As somebody does who keeps a cluster in a variable.
+        let held = hold::<Files>(&permission, options).await?;
+        let scope = held.scope().clone();
+        let files = Files { folder: folder.clone() };
+        let first = Down {
+            name: NODES[0].to_owned(),
+        };
+        // One that is put back before the end: not by the end again.
+        if let Ok(place) = scope.intend::<io::Error>(&first) {
+            let (up, down) = (files.folder.join(&first.name), down(&files.folder, &first));
+            if std::fs::rename(&up, &down).is_ok() {
+                scope.made(place);
+                if std::fs::rename(&down, &up).is_ok() && scope.put_back::<io::Error>(place).is_ok() {
+                    say("put back");
+                }
+            }
+        }
+        body(scope).await;
+        if variable("OWN_CLUSTER_THEN") == "forget" {
+            drop(held);
+            return Ok(true);
+        }
+        return Ok(held.end().await.is_complete());
+    }
     let scoped = scope(&permission, options, body);
     if variable("OWN_CLUSTER_THEN") == "drop" {
         // Broken off from outside, as by `tokio::time::timeout`.

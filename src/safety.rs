@@ -14,6 +14,7 @@
 
 pub mod audit;
 mod clock;
+pub mod hold;
 pub mod identity;
 pub mod journal;
 pub mod lease;

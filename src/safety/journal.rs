@@ -251,6 +251,18 @@ impl<C: Serialize> Journal<C> {
         })
     }
 
+    /// Records that a change has been undone before the end.
+    ///
+    /// # Errors
+    /// When it is not on the disk; it will then be undone again.
+    pub fn undone(&mut self, seq: Seq, how: Undone) -> Result<(), JournalError> {
+        self.lines.append(&Record::Undone {
+            seq: seq.0,
+            at: clock::now(),
+            how,
+        })
+    }
+
     /// The journal as it is read back, to undo what it lists. The lock goes with it.
     ///
     /// # Errors

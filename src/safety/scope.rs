@@ -185,6 +185,14 @@ impl<R: Restorer> std::fmt::Debug for Scope<R> {
 }
 
 impl<R: Restorer> Scope<R> {
+    pub(super) const fn over(shared: Arc<Ending<R>>) -> Self {
+        Self { shared }
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Ending<R>> {
+        &self.shared
+    }
+
     /// The run's id, for the label [`LABEL`](super::run_id::LABEL) of everything that it makes.
     #[must_use]
     pub fn run(&self) -> &RunId {
@@ -289,7 +297,13 @@ where
 }
 
 /// Undoes when it is dropped, unless that has been done.
-struct Undoing<R: Restorer>(Arc<Ending<R>>);
+pub(super) struct Undoing<R: Restorer>(pub(super) Arc<Ending<R>>);
+
+impl<R: Restorer> std::fmt::Debug for Undoing<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Undoing")
+    }
+}
 
 impl<R: Restorer> Drop for Undoing<R> {
     fn drop(&mut self) {
@@ -297,7 +311,7 @@ impl<R: Restorer> Drop for Undoing<R> {
     }
 }
 
-async fn open<R: Restorer>(permission: &Permission, options: Options) -> Result<Arc<Ending<R>>, ScopeError> {
+pub(super) async fn open<R: Restorer>(permission: &Permission, options: Options) -> Result<Arc<Ending<R>>, ScopeError> {
     let cluster = permission.cluster();
     if cluster.kind != R::KIND {
         return Err(ScopeError::Kind {

@@ -36,6 +36,47 @@ fn a_dropped_future_undoes_before_the_drop_returns() {
 }
 
 #[test]
+fn what_ends_a_held_scope_undoes() {
+    let ends = [
+        ("", None, 0),
+        ("forget", None, 0),
+        ("panic", None, 101),
+        ("wait", Some("-TERM"), 143),
+        ("block", Some("-INT"), 130),
+    ];
+    for (then, signal, code) in ends {
+        let cluster = Cluster::new();
+        let run = Broken::start(&cluster, &[("OWN_CLUSTER_HELD", "yes"), ("OWN_CLUSTER_THEN", then)]);
+        if let Some(signal) = signal {
+            run.signal(signal);
+        }
+        assert_eq!(run.end().0, Some(code), "{then}");
+        assert!(
+            cluster.is_whole() && cluster.is_closed(),
+            "{then}: {:?}",
+            cluster.names()
+        );
+        // Four changes, each undone once: the first before the end.
+        let text = std::fs::read_to_string(cluster.journal()).unwrap();
+        let count = |record: &str| text.matches(&format!("\"record\":\"{record}\"")).count();
+        assert_eq!((count("intent"), count("undone")), (4, 4), "{then}: {text}");
+    }
+}
+
+#[test]
+fn the_deadline_ends_what_is_held() {
+    let cluster = Cluster::new();
+    let set = [
+        ("OWN_CLUSTER_HELD", "yes"),
+        ("OWN_CLUSTER_THEN", "wait"),
+        ("OWN_CLUSTER_DEADLINE", "2"),
+    ];
+    let run = Broken::start(&cluster, &set);
+    super::rig::until("it is undone", || cluster.is_whole() && cluster.is_closed());
+    drop(run);
+}
+
+#[test]
 fn the_deadline_ends_a_body_that_waits() {
     let cluster = Cluster::new();
     let run = Broken::start(&cluster, &[("OWN_CLUSTER_THEN", "wait"), ("OWN_CLUSTER_DEADLINE", "2")]);

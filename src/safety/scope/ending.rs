@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::super::identity::Identity;
 use super::super::journal::{Header, Journal, Seq};
 use super::super::lease::Lease;
-use super::super::restore::{Limits, Registry, Restorer, Rollback, chain, restore};
+use super::super::restore::{Limits, Registry, Restorer, Rollback, Undone, chain, restore};
 use super::super::run_id::RunId;
 use super::signals::{Interruptible, say};
 use super::{ChangeError, JournalError};
@@ -18,7 +18,7 @@ use super::{ChangeError, JournalError};
 const UNDER_WAY: Duration = Duration::from_secs(10);
 
 /// What of a scope outlives its future.
-pub(super) struct Ending<R: Restorer> {
+pub(in crate::safety) struct Ending<R: Restorer> {
     header: Header,
     path: PathBuf,
     registry: Registry,
@@ -93,6 +93,36 @@ impl<R: Restorer> Ending<R> {
             ending: Arc::clone(self),
             seq,
         })
+    }
+
+    /// Records an intent whose change takes as long as it takes.
+    pub(in crate::safety) fn intend_only<E>(&self, change: &R::Change) -> Result<Seq, ChangeError<E>> {
+        match &mut *self.stage() {
+            Stage::Open { journal, .. } => journal
+                .intend(change, R::describe(change))
+                .map_err(ChangeError::Journal),
+            _ => Err(ChangeError::Ending),
+        }
+    }
+
+    /// Records that a change was made.
+    pub(in crate::safety) fn made(&self, seq: Seq) {
+        if let Stage::Open { journal, .. }
+        | Stage::Ending {
+            journal: Some(journal), ..
+        } = &mut *self.stage()
+        {
+            // A record that cannot be written keeps nothing from being undone.
+            let _recorded = journal.done(seq);
+        }
+    }
+
+    /// Records that a change has been undone. At the end everything is undone anyway.
+    pub(in crate::safety) fn undone(&self, seq: Seq, how: Undone) -> Result<(), JournalError> {
+        match &mut *self.stage() {
+            Stage::Open { journal, .. } => journal.undone(seq, how),
+            _ => Ok(()),
+        }
     }
 
     /// Resolves when the process is told to end.
@@ -183,7 +213,7 @@ impl<R: Restorer> Ending<R> {
     }
 
     /// Undoes, or waits until it is undone.
-    pub(super) async fn end(self: &Arc<Self>) -> Rollback {
+    pub(in crate::safety) async fn end(self: &Arc<Self>) -> Rollback {
         self.begin();
         let mut ended = self.ended.subscribe();
         // Its sender is here.
