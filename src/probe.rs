@@ -488,6 +488,7 @@ impl Observed {
             hops: 0,
             lag: Some(self.lag),
             control: self.control.clone(),
+            left_behind: Vec::new(),
         }
     }
 }

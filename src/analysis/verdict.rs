@@ -10,7 +10,7 @@ use crate::model::history::History;
 /// What a run showed, and why.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
-    /// The verdict. It is never [`Verdict::RollbackIncomplete`]: whether a cluster could be put back is not in a history.
+    /// The verdict.
     pub verdict: Verdict,
     /// Every hypothesis of the plan in its order, with what was measured.
     pub findings: Vec<Finding>,
@@ -89,9 +89,16 @@ impl Measured {
     }
 }
 
+/// What of a real cluster is not as it was, if anything.
+fn left_behind(history: &History) -> Option<Vec<String>> {
+    let left = &history.end.as_ref()?.left_behind;
+    (!left.is_empty()).then(|| left.iter().map(|line| format!("left behind: {line}")).collect())
+}
+
 /// Judges a run by its measures.
 ///
 /// * A history without an end is [`Verdict::Aborted`].
+/// * A real cluster that is not as it was before makes it [`Verdict::RollbackIncomplete`].
 /// * What is lacking ([`super::evidence`]) makes it [`Verdict::Inconclusive`], whatever was measured.
 /// * Then a violated hypothesis makes it [`Verdict::Violated`].
 /// * [`Verdict::Held`] is left for a run with evidence in which every hypothesis held.
@@ -115,6 +122,8 @@ pub fn judge(history: &History, analysis: &Analysis) -> Judgement {
     let (verdict, reasons) = if history.end.is_none() {
         let broken_off = "the run was broken off: its history has no end".to_owned();
         (Verdict::Aborted, std::iter::once(broken_off).chain(lacking).collect())
+    } else if let Some(left) = left_behind(history) {
+        (Verdict::RollbackIncomplete, left)
     } else if !lacking.is_empty() {
         (Verdict::Inconclusive, lacking)
     } else if findings.iter().all(|finding| finding.outcome == Outcome::Held) {

@@ -77,6 +77,9 @@ pub struct Header {
     /// sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undescribed: Vec<String>,
+    /// On a real cluster: images in whose place the model ran, as `image: service`; sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stand_ins: Vec<String>,
 }
 
 /// A journey as it was run.
@@ -273,6 +276,9 @@ pub struct End {
     /// What the control probe saw; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<ControlRecord>,
+    /// What of a real cluster is not as it was before the run, or could not be put back: a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<String>,
 }
 
 /// How far the slots of a load really started behind their planned start, in microseconds, rounded up.

@@ -185,6 +185,7 @@ impl World {
                 not_modelled: self.not_modelled(),
                 assumed: self.assumed(),
                 undescribed: std::mem::take(&mut self.undescribed).into_iter().collect(),
+                stand_ins: Vec::new(),
             },
             events: self.history[self.recorded_from..].to_vec(),
             seconds: self.network.drain_seconds(),
@@ -194,6 +195,7 @@ impl World {
                 hops: self.network.hops() - self.hops_before,
                 lag: None,
                 control: None,
+                left_behind: Vec::new(),
             }),
         };
         self.hops_before = self.network.hops();

@@ -133,6 +133,7 @@ pub(crate) fn history(observed: &Observed, journeys: &[(&str, u32)], injected: D
             not_modelled: Vec::new(),
             assumed: Vec::new(),
             undescribed: Vec::new(),
+            stand_ins: Vec::new(),
         },
         events: vec![
             event(

@@ -150,3 +150,12 @@ fn measures_are_written_for_readers() {
     assert_eq!([outage(0), outage(14)], ["no outage", "longest 14 s"]);
     assert_eq!(Measured::RecoveredAfter(None).describe(), "not recovered");
 }
+
+#[test]
+fn a_cluster_that_is_not_as_it_was_says_so_before_anything_else() {
+    let mut history = healthy();
+    history.end.as_mut().unwrap().left_behind = vec!["node b: cordoned".into()];
+    let judgement = judge(&history, &analyse(&history));
+    assert_eq!(judgement.verdict, Verdict::RollbackIncomplete);
+    assert_eq!(judgement.reasons, ["left behind: node b: cordoned"]);
+}

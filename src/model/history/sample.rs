@@ -55,6 +55,7 @@ pub fn healthy() -> History {
         not_modelled: Vec::new(),
         assumed: Vec::new(),
         undescribed: Vec::new(),
+        stand_ins: Vec::new(),
     };
     let node = || "a".to_owned();
     let events = vec![
@@ -122,6 +123,7 @@ pub fn healthy() -> History {
             hops: 0,
             lag: None,
             control: None,
+            left_behind: Vec::new(),
         }),
     }
 }
