@@ -378,9 +378,14 @@ impl Life {
     /// The kubelet sees that it runs. Without a startup probe a container is started as soon as it runs, without a readiness
     /// probe ready as soon as it is started (pkg/kubelet/prober/prober_manager.go `UpdatePodStatus`).
     fn seen_running(&mut self, role: Role) {
+        // One that its kubelet found dead when it came back has no other end than that.
+        let found = match self.status.state {
+            State::Ended(ended) => Some(ended),
+            _ => None,
+        };
         self.status = ContainerStatus {
             state: State::Running(self.begun),
-            last: self.ended.or(self.status.last),
+            last: self.ended.or(found).or(self.status.last),
             restarts: self.restarts,
             ready: role != Role::Init && !self.has(Kind::Startup) && !self.has(Kind::Readiness),
             started: !self.has(Kind::Startup),
