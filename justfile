@@ -23,6 +23,10 @@ test:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features
 
+# the tests that need a kind cluster: it is found or made; an hour
+test-kind:
+    STEADFAST_CLUSTER=kind cargo test --locked --all-features --test kind -- --ignored --test-threads=1
+
 # the benchmarks
 bench:
     cargo bench --locked

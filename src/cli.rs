@@ -41,7 +41,15 @@ use settings::Settings;
 /// Runs the command.
 #[must_use]
 pub fn main() -> ExitCode {
-    main_with(&Modules::new())
+    main_with(&own_modules())
+}
+
+/// The modules of this crate's own real clusters.
+fn own_modules() -> Modules {
+    let modules = Modules::new();
+    #[cfg(feature = "kind")]
+    let modules = crate::cluster::kind::restoring(modules);
+    modules
 }
 
 /// The modules that can put back what a run on a real cluster has left.

@@ -59,12 +59,20 @@ pub(super) async fn apply(cluster: &Cluster, manifest: &Manifest) -> Result<Vec<
         } else {
             Api::all_with(cluster.client(), resource)
         };
-        put(&api, object).await.map_err(|source| AppError::Refused {
-            place: object.place.clone(),
-            kind: object.kind.clone(),
-            name: object.name.clone(),
-            source: Box::new(source),
-        })?;
+        let refused = AppError::Describe;
+        cluster
+            .will_put(&api, resource, object.name.as_str())
+            .await
+            .map_err(refused)?;
+        let value = cluster.adapted(namespace, &object.value);
+        put(&api, &object.name, &value)
+            .await
+            .map_err(|source| AppError::Refused {
+                place: object.place.clone(),
+                kind: object.kind.clone(),
+                name: object.name.clone(),
+                source: Box::new(source),
+            })?;
         applied.push(Known {
             api,
             api_version: object.api_version.clone(),
@@ -162,11 +170,11 @@ async fn create_namespaces(
     Ok(())
 }
 
-async fn put(api: &Api<DynamicObject>, object: &Object) -> Result<(), kube::Error> {
-    let new: DynamicObject = serde_json::from_value(object.value.clone()).map_err(kube::Error::SerdeError)?;
+async fn put(api: &Api<DynamicObject>, name: &str, value: &Value) -> Result<(), kube::Error> {
+    let new: DynamicObject = serde_json::from_value(value.clone()).map_err(kube::Error::SerdeError)?;
     match api.create(&PostParams::default(), &new).await {
         Err(kube::Error::Api(status)) if status.is_already_exists() => api
-            .patch(&object.name, &PatchParams::default(), &Patch::Merge(&object.value))
+            .patch(name, &PatchParams::default(), &Patch::Merge(value))
             .await
             .map(drop),
         done => done.map(drop),
@@ -195,7 +203,7 @@ pub(super) async fn wait(cluster: &Cluster, application: &str, wanted: &[Known])
             }
             (from, next) = (0, 0);
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        cluster.tick().await;
     }
     Err(AppError::NotReady {
         application: application.to_owned(),

@@ -170,11 +170,15 @@ impl Undeployed {
         let app = self.behaviour.clone().app(&self.name, self.manifest.namespace(), entry);
         let mut namespaces = self.manifest.namespaces();
         namespaces.insert(self.manifest.namespace());
-        for namespace in namespaces {
+        for namespace in &namespaces {
             cluster
                 .describe(namespace, &app.model, self.behaviour.assume_default)
                 .map_err(AppError::Describe)?;
         }
+        cluster
+            .prepare(&namespaces, &app.model)
+            .await
+            .map_err(AppError::Describe)?;
         let mut applied = deploy::apply(cluster, &self.manifest).await?;
         let used = claims(&self.manifest);
         applied.retain(|it| {

@@ -114,7 +114,9 @@ impl CliError {
                 ExperimentError::Nodes(_) => Exit::Aborted,
             },
             Self::Serve(error) => match error {
-                ServeError::NotLoopback(_) | ServeError::Virtual | ServeError::Bind { .. } => Exit::Usage,
+                ServeError::NotLoopback(_) | ServeError::Virtual | ServeError::Real | ServeError::Bind { .. } => {
+                    Exit::Usage
+                }
                 ServeError::Certificate(_) | ServeError::Tls(_) | ServeError::Random | ServeError::Driver(_) => {
                     Exit::Aborted
                 }
@@ -133,7 +135,9 @@ const fn of_cluster(error: &ClusterError) -> Exit {
     match error {
         ClusterError::Model(_) | ClusterError::NotReady(_) | ClusterError::Targets(_) => Exit::Input,
         ClusterError::Unknown(_) | ClusterError::Seed(_) | ClusterError::Profile(_) => Exit::Usage,
-        ClusterError::Driver(_) | ClusterError::Nodes(_) => Exit::Aborted,
+        ClusterError::Driver(_) | ClusterError::Nodes(_) | ClusterError::NotEmbedded => Exit::Aborted,
+        #[cfg(feature = "kind")]
+        ClusterError::Kind(_) => Exit::Aborted,
     }
 }
 

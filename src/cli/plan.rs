@@ -59,7 +59,7 @@ async fn preview(args: &Plan, settings: &Settings) -> Result<Preview, CliError> 
     drop(going);
     Ok(Preview {
         experiment: NAME.to_owned(),
-        cluster: format!("{} ({})", cluster.kind(), cluster.profile()),
+        cluster: format!("{} ({})", cluster.cluster_kind(), cluster.profile()),
         faults: vec![Strike {
             fault: settings.fault.mode.name().to_owned(),
             nodes,

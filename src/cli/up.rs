@@ -87,7 +87,7 @@ async fn serve(args: &Up, world: Box<World>, place: Place, progress: Progress) -
             sleep(args.after / args.speed).await;
             let victims = victims(&cluster, fault)?;
             let _going = progress.phase(&format!("{}: {}", fault.mode.name(), victims.join(", ")));
-            cluster.begin(&[fault.clone().into()], vec![victims])?;
+            cluster.begin(&fault.clone().into(), victims).await?;
         }
         std::future::pending::<Result<(), CliError>>().await
     };

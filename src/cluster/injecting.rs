@@ -48,18 +48,14 @@ impl ActiveFault {
     /// When the cluster has failed.
     pub async fn heal(mut self) -> Result<(), ClusterError> {
         self.healed = true;
-        self.cluster.heal(self.scope)?;
-        // What was sent on its way happens before the caller goes on.
-        tokio::task::yield_now().await;
-        Ok(())
+        self.cluster.heal(self.scope).await
     }
 }
 
 impl Drop for ActiveFault {
     fn drop(&mut self) {
         if !self.healed {
-            // A cluster that has failed cannot be healed, and has said so already.
-            let _failed = self.cluster.heal(self.scope);
+            self.cluster.heal_now(self.scope);
         }
     }
 }
@@ -77,7 +73,7 @@ impl Cluster {
             .await?
             .pop()
             .unwrap_or_default();
-        let scope = self.backend.begin(&fault, nodes.clone())?;
+        let scope = self.begin(&fault, nodes.clone()).await?;
         Ok(ActiveFault {
             cluster: self.clone(),
             scope,

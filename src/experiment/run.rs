@@ -29,21 +29,25 @@ impl Experiment<Hypotheses, Fault, Observation> {
         let faults: Vec<_> = plan.faults().cloned().collect();
         cluster.targets(&faults).await?;
         cluster.settle().await;
-        cluster.start_load(&namespace, &journeys)?;
+        cluster.start_load(&namespace, &journeys).await?;
         let steady = until_steady(cluster).await?;
         cluster.note_steady_state(STEADY, steady)?;
         if steady {
-            let scopes = cluster.begin(&faults, cluster.targets(&faults).await?)?;
+            let targets = cluster.targets(&faults).await?;
+            let mut scopes = Vec::new();
+            for (fault, nodes) in faults.iter().zip(targets) {
+                scopes.push(cluster.begin(fault, nodes).await?);
+            }
             tokio::time::sleep(plan.observe).await;
             cluster.stop_load()?;
             if plan.afterwards == Afterwards::Healed {
                 for scope in scopes {
-                    cluster.heal(scope)?;
+                    cluster.heal(scope).await?;
                 }
             }
-            tokio::time::sleep(DRAIN).await;
+            cluster.drain(DRAIN).await;
         }
-        Ok(Report::new(cluster.finish(&plan, &application)?))
+        Ok(Report::new(cluster.finish(&plan, &application).await?))
     }
 
     /// The experiment as data.

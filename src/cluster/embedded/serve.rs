@@ -58,6 +58,9 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// A real cluster serves its API itself.
+    #[error("only an embedded cluster is served from here: a real one has an API server")]
+    Real,
     /// No certificate can be made.
     #[error("no certificate could be made for the server")]
     Certificate(#[source] rcgen::Error),
@@ -75,7 +78,7 @@ pub enum ServeError {
 /// A cluster that is yet to be served: `.await` it.
 #[must_use = "a cluster is not served until this is awaited"]
 pub struct Serve {
-    embedded: Embedded,
+    embedded: Option<Embedded>,
     address: SocketAddr,
 }
 
@@ -88,7 +91,7 @@ impl std::fmt::Debug for Serve {
 }
 
 impl Serve {
-    pub(crate) const fn new(embedded: Embedded) -> Self {
+    pub(crate) const fn new(embedded: Option<Embedded>) -> Self {
         Self {
             embedded,
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
@@ -109,6 +112,7 @@ impl Serve {
 
     async fn start(self) -> Result<Server, ServeError> {
         let Self { embedded, address } = self;
+        let embedded = embedded.ok_or(ServeError::Real)?;
         if !address.ip().is_loopback() {
             return Err(ServeError::NotLoopback(address.ip()));
         }
