@@ -149,7 +149,8 @@ async fn another_services_pod_is_no_answer_though_it_is_a_200() {
 
 #[tokio::test]
 async fn a_connection_closed_while_idle_is_replaced_and_one_that_breaks_under_a_request_is_not() {
-    // Closed behind the first answer: the second request finds it closed and is made on a new one, as a browser does.
+    // Closed behind the first answer: the second request finds it closed and is made on a new one, as a browser does. Where it was quicker
+    // than the end of the connection it broke under it, which is the other half of this test.
     let idle = Server::new(|_| Reply::Last("x".into()));
     let two = |server: &Server| {
         let journey = journey(Request::get("/1")).step(Request::get("/2"));
@@ -157,12 +158,18 @@ async fn a_connection_closed_while_idle_is_replaced_and_one_that_breaks_under_a_
     };
     let observed = run(two(&idle), millis(270), millis(2_000)).await;
     let slots = outcomes(&observed.seconds, 0);
-    assert!(slots.chars().all(|outcome| outcome == 'g'), "{slots}");
+    let good = slots.chars().filter(|outcome| *outcome == 'g').count();
+    assert!(2 * good > slots.len(), "{slots}");
     assert_eq!(
-        observed.connections,
-        2 * slots.len() as u64,
-        "two connections for each slot"
+        observed.connections as usize,
+        slots.len() + good,
+        "two connections for each good slot: {slots}"
     );
+    let others: Vec<_> = failures(&observed.seconds)
+        .into_iter()
+        .filter(|it| *it != (1, FailureKind::Reset))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
     // Closed when the second request has come: it may have been acted on, so it is not made again.
     let busy = Server::new(|asked| match asked.line.as_str() {
         "GET /1" => ok(""),
